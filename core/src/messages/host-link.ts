@@ -1,0 +1,123 @@
+import { z } from "zod";
+import { SallyportError } from "../errors.ts";
+import { DisplayText, Id, SessionId } from "../names.ts";
+import { Revocation } from "../policy/revocation.ts";
+
+/*
+ * The WebSocket between a host and the control plane (`/api/v1/host-link`). Text messages are JSON of the shapes
+ * below; a binary message is one block of a recording as `recording/block.ts` writes it. The host signs in first:
+ * the server sends `challenge`, the host answers `hello`, the server answers `welcome` or closes with 4401.
+ * Nothing that arrives changes anything until it has passed its schema.
+ */
+
+/** Largest message either side accepts, in bytes; a bundle for one host must fit. */
+export const MAX_LINK_MESSAGE = 16 * 1024 * 1024;
+
+const HELLO_CONTEXT = "sallyport-host-link-v1\0";
+
+/** What the host signs with its Ed25519 key to sign in: the server's nonce, and which server and host are meant. */
+export function helloStatement(server: string, hostId: string, nonce: string): Uint8Array {
+  return Buffer.from(`${HELLO_CONTEXT}${JSON.stringify([server, hostId, nonce])}`);
+}
+
+/** A decision or another event on a host, kept until acknowledged. `id` makes delivery at-least-once harmless. */
+export const HostEvent = z.strictObject({
+  id: Id,
+  /** Milliseconds since the epoch, by the host's clock. */
+  at: z.number(),
+  type: z.enum(["login-admitted", "login-refused", "session-ended-by-policy", "recording-recovered", "recording-damaged", "trouble"]),
+  account: z.string().max(64).nullable(),
+  sourceAddress: z.string().max(64).nullable(),
+  certificateSerial: z.string().max(20).nullable(),
+  memberId: z.string().max(64).nullable(),
+  issuer: z.string().max(500).nullable(),
+  subject: z.string().max(255).nullable(),
+  engagementId: z.string().max(64).nullable(),
+  sessionId: z.string().max(64).nullable(),
+  /** Refusal code, or a code of the trouble. */
+  code: z.string().max(64).nullable(),
+  detail: z.string().max(2000),
+  told: z.string().max(2000).nullable(),
+});
+export type HostEvent = z.infer<typeof HostEvent>;
+
+/** From the host. */
+export const HostMessage = z.discriminatedUnion("type", [
+  z.strictObject({
+    type: z.literal("hello"),
+    v: z.literal(1),
+    hostId: Id,
+    agentVersion: z.string().max(64),
+    /** Base64url Ed25519 signature over `helloStatement(…)`. */
+    signature: z.string().max(128),
+    bundleVersion: z.int().min(0),
+    revocationSequence: z.int().min(0),
+  }),
+  /** Where does the upload of this recording go on? Answered with `recording-offset`. */
+  z.strictObject({ type: z.literal("recording-query"), recording: SessionId }),
+  z.strictObject({ type: z.literal("event"), event: HostEvent }),
+  z.strictObject({
+    type: z.literal("revocation-ack"),
+    sequence: z.int().min(1),
+    endedSessions: z.array(SessionId).max(10_000),
+  }),
+  z.strictObject({ type: z.literal("bundle-ack"), version: z.int().min(1) }),
+  z.strictObject({
+    type: z.literal("heartbeat"),
+    liveSessions: z.array(SessionId).max(10_000),
+    spoolBytes: z.int().min(0),
+    clock: z.number(),
+  }),
+]);
+export type HostMessage = z.infer<typeof HostMessage>;
+
+/** From the control plane. */
+export const ServerMessage = z.discriminatedUnion("type", [
+  z.strictObject({ type: z.literal("challenge"), v: z.literal(1), server: z.string().max(500), nonce: z.string().max(128) }),
+  z.strictObject({ type: z.literal("welcome"), clock: z.number() }),
+  /** JWS (compact) of a Bundle by a policy key. */
+  z.strictObject({ type: z.literal("bundle"), jws: z.string().max(MAX_LINK_MESSAGE) }),
+  /** JWS (compact) of a Lease by a policy key. */
+  z.strictObject({ type: z.literal("lease"), jws: z.string().max(8192) }),
+  z.strictObject({ type: z.literal("revocation"), entry: Revocation }),
+  /** Blocks up to and without `nextSequence` are stored durably. */
+  z.strictObject({
+    type: z.literal("recording-offset"),
+    recording: SessionId,
+    nextSequence: z.int().min(0),
+    /** The end record is stored too: the local copy may go. */
+    complete: z.boolean(),
+  }),
+  /** This block can never be stored (broken chain, bad signature): set it aside, do not send it again. */
+  z.strictObject({ type: z.literal("recording-rejected"), recording: SessionId, sequence: z.int().min(0), code: z.string().max(64), message: DisplayText }),
+  z.strictObject({ type: z.literal("event-ack"), id: Id }),
+  /** An ID token with an unknown key may come: refresh the JWKS of this issuer now. Only ever a hint. */
+  z.strictObject({ type: z.literal("jwks-hint"), issuer: z.string().max(500), kid: z.string().max(255) }),
+]);
+export type ServerMessage = z.infer<typeof ServerMessage>;
+
+/** Parses one text message. Codes `message-too-large`, `message-malformed`. */
+export function parseLinkMessage<T>(schema: z.ZodType<T>, text: string): T {
+  if (text.length > MAX_LINK_MESSAGE) {
+    throw new SallyportError("message-too-large", `A message of ${text.length} characters is over the limit.`);
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new SallyportError("message-malformed", "A message on the host link is not JSON.", { cause });
+  }
+  const result = schema.safeParse(json);
+  if (!result.success) {
+    const issue = result.error.issues[0];
+    throw new SallyportError(
+      "message-malformed",
+      `A message on the host link has the wrong shape at ${issue?.path.join(".") || "its top"}: ${issue?.message}.`,
+      { cause: result.error },
+    );
+  }
+  return result.data;
+}
+
+/** A block on its way up is sent as it is stored: its own header names the recording and its place. */
+export const MAX_BLOCK_UPLOAD = 256 * 1024;

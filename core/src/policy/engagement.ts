@@ -1,0 +1,78 @@
+import { z } from "zod";
+import { AccountName, DisplayText, EpochSeconds, HostName, Id, ShortName } from "../names.ts";
+
+/** How sure the IdP was of the person: `none` < `mfa` < `phishing-resistant`. */
+export const MfaLevel = z.enum(["none", "mfa", "phishing-resistant"]);
+export type MfaLevel = z.infer<typeof MfaLevel>;
+
+const Weekday = z.enum(["mon", "tue", "wed", "thu", "fri", "sat", "sun"]);
+export type Weekday = z.infer<typeof Weekday>;
+const ClockTime = z.string().regex(/^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$/, "a time of day is HH:MM");
+
+/** Weekly hours in one time zone; a window never spans midnight (write two). */
+export const Hours = z.strictObject({
+  timeZone: z.string().max(64).refine(isTimeZone, "not an IANA time zone"),
+  windows: z.array(z.strictObject({ days: z.array(Weekday).min(1).max(7), from: ClockTime, to: ClockTime })).min(1).max(50),
+});
+export type Hours = z.infer<typeof Hours>;
+
+/** An IPv4 or IPv6 network in CIDR form; a bare address means that one address. */
+export const Network = z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()]);
+
+/** Which hosts: by name, or by labels (all of them must match). A host that fits either is meant. */
+export const HostSelector = z.strictObject({
+  names: z.array(HostName).max(10_000).default([]),
+  labels: z.record(ShortName, z.string().max(128)).default({}),
+});
+export type HostSelector = z.infer<typeof HostSelector>;
+
+/**
+ * The central object: what members of one vendor may do, where, as whom and when. Everything a contractor may do
+ * hangs on one, and ends with it. Times are seconds since the epoch.
+ */
+export const Engagement = z.strictObject({
+  id: Id,
+  name: ShortName,
+  vendor: ShortName,
+  /** Ids of members, see {@link Member}. */
+  members: z.array(Id).max(10_000),
+  hosts: HostSelector,
+  accounts: z.array(AccountName).min(1).max(1_000),
+  /** What a session may be; `commands` and `files` come with later versions. */
+  mode: z.enum(["shell"]),
+  mfa: z.strictObject({
+    level: MfaLevel,
+    /** Oldest `auth_time` accepted, in seconds; null accepts any. */
+    maxAge: z.int().min(60).max(2_592_000).nullable(),
+  }),
+  hours: Hours.nullable(),
+  /** Networks that logins may come from; empty means any. */
+  sources: z.array(Network).max(1_000),
+  start: EpochSeconds,
+  end: EpochSeconds,
+  /** Set when it was ended before its time. */
+  ended: z.strictObject({ at: EpochSeconds, by: DisplayText, reason: DisplayText }).nullable(),
+  approval: z.strictObject({ rule: z.enum(["none", "activation"]), approved: z.boolean() }),
+  /** Whom a contractor asks, shown with every refusal. */
+  contact: DisplayText,
+});
+export type Engagement = z.infer<typeof Engagement>;
+
+/** A person of a vendor; identity is (issuer, subject), pinned at the first login. */
+export const Member = z.strictObject({
+  id: Id,
+  name: DisplayText,
+  email: DisplayText.nullable(),
+  vendor: ShortName,
+  identities: z.array(z.strictObject({ issuer: z.url(), subject: z.string().min(1).max(255) })).max(20),
+});
+export type Member = z.infer<typeof Member>;
+
+function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat("en", { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+}
