@@ -37,7 +37,13 @@ const PROOF_CONTEXT = "sallyport-ssh-proof-v1\0";
 /** Makes a binding for a key; `random` is 32 fresh random bytes. */
 export function makeBinding(upk: SshJwk, random: Uint8Array): Binding {
   if (random.length !== 32) throw new TypeError("a binding needs 32 random bytes");
-  return { v: 1, typ: "sallyport-ssh-binding", alg: "SHA-256", upk, rz: Buffer.from(random).toString("base64url") };
+  return {
+    v: 1,
+    typ: "sallyport-ssh-binding",
+    alg: "SHA-256",
+    upk,
+    rz: Buffer.from(random).toString("base64url"),
+  };
 }
 
 /** The OIDC `nonce` that commits to a binding: base64url(SHA-256("sallyport-ssh-v1\0" || JCS(C))). */
@@ -47,7 +53,8 @@ export function bindingNonce(binding: Binding): string {
 
 /** Reads a binding from the JSON text in a certificate or a request; at most 8 KiB. Code `binding-invalid`. */
 export function parseBinding(text: string): Binding {
-  if (text.length > 8192) throw new SallyportError("binding-invalid", "The key binding is longer than 8 KiB.");
+  if (text.length > 8192)
+    throw new SallyportError("binding-invalid", "The key binding is longer than 8 KiB.");
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -56,7 +63,9 @@ export function parseBinding(text: string): Binding {
   }
   const result = Binding.safeParse(json);
   if (!result.success) {
-    throw new SallyportError("binding-invalid", "The key binding has the wrong shape.", { cause: result.error });
+    throw new SallyportError("binding-invalid", "The key binding has the wrong shape.", {
+      cause: result.error,
+    });
   }
   return result.data;
 }

@@ -16,7 +16,10 @@ export type AccountName = z.infer<typeof AccountName>;
 export const HostName = z
   .string()
   .max(253)
-  .regex(/^[a-z0-9]([a-z0-9-]{0,62})(\.[a-z0-9]([a-z0-9-]{0,62}))*$/, "a host name has RFC 1123 labels in lower case")
+  .regex(
+    /^[a-z0-9]([a-z0-9-]{0,62})(\.[a-z0-9]([a-z0-9-]{0,62}))*$/,
+    "a host name has RFC 1123 labels in lower case",
+  )
   .brand<"HostName">();
 export type HostName = z.infer<typeof HostName>;
 
@@ -57,8 +60,7 @@ export function makeId(prefix: IdPrefix, timeMs: number, random: Uint8Array): st
 export const DisplayText = z
   .string()
   .max(500)
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: refusing control characters is the point
-  .regex(/^[^\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]*$/, "control characters are not allowed");
+  .regex(/^[^\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]*$/u, "control characters are not allowed");
 
 /** Seconds since the epoch. */
 export const EpochSeconds = z.int().min(0).max(253402300799);

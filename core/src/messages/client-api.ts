@@ -7,14 +7,22 @@ import { DisplayText, EpochSeconds, HostName, ShortName } from "../names.ts";
  * {error: {code, message}} with a SallyportError code; `message` is a sentence that says what to do next.
  */
 
-export const ApiError = z.object({ error: z.object({ code: z.string().max(64), message: z.string().max(2000) }) });
+export const ApiError = z.object({
+  error: z.object({ code: z.string().max(64), message: z.string().max(2000) }),
+});
 export type ApiError = z.infer<typeof ApiError>;
 
 /** `GET /client-configuration`, no sign-in needed. */
 export const ClientConfiguration = z.object({
   v: z.literal(1),
   issuers: z.array(
-    z.object({ issuer: z.url(), clientId: z.string(), scope: z.string(), acrValues: z.string().nullable(), name: DisplayText }),
+    z.object({
+      issuer: z.url(),
+      clientId: z.string(),
+      scope: z.string(),
+      acrValues: z.string().nullable(),
+      name: DisplayText,
+    }),
   ),
   /** Lines of the host CA, for known_hosts. */
   hostCaKeys: z.array(z.string()),
@@ -79,7 +87,12 @@ export const CertificateResponse = z.object({
   apiToken: z.string(),
   apiTokenExpiresAt: EpochSeconds,
   certificate: z
-    .object({ line: z.string().max(100_000), serial: z.string(), validAfter: EpochSeconds, validBefore: EpochSeconds })
+    .object({
+      line: z.string().max(100_000),
+      serial: z.string(),
+      validAfter: EpochSeconds,
+      validBefore: EpochSeconds,
+    })
     .nullable(),
   me: Me,
 });
@@ -110,7 +123,14 @@ export type SessionSummary = z.infer<typeof SessionSummary>;
 /** `GET /me/refusal`: the last login of the signed-in person that a host refused. */
 export const LastRefusal = z.object({
   refusal: z
-    .object({ at: z.number(), host: z.string(), account: z.string(), code: z.string(), told: z.string().nullable(), detail: z.string() })
+    .object({
+      at: z.number(),
+      host: z.string(),
+      account: z.string(),
+      code: z.string(),
+      told: z.string().nullable(),
+      detail: z.string(),
+    })
     .nullable(),
 });
 export type LastRefusal = z.infer<typeof LastRefusal>;
@@ -126,7 +146,9 @@ export const RevocationResponse = z.object({
   sequence: z.int(),
   level: z.string(),
   target: z.string(),
-  hosts: z.array(z.object({ host: z.string(), acknowledged: z.boolean(), endedSessions: z.array(z.string()) })),
+  hosts: z.array(
+    z.object({ host: z.string(), acknowledged: z.boolean(), endedSessions: z.array(z.string()) }),
+  ),
 });
 export type RevocationResponse = z.infer<typeof RevocationResponse>;
 

@@ -25,7 +25,14 @@ export const HostEvent = z.strictObject({
   id: Id,
   /** Milliseconds since the epoch, by the host's clock. */
   at: z.number(),
-  type: z.enum(["login-admitted", "login-refused", "session-ended-by-policy", "recording-recovered", "recording-damaged", "trouble"]),
+  type: z.enum([
+    "login-admitted",
+    "login-refused",
+    "session-ended-by-policy",
+    "recording-recovered",
+    "recording-damaged",
+    "trouble",
+  ]),
   account: z.string().max(64).nullable(),
   sourceAddress: z.string().max(64).nullable(),
   certificateSerial: z.string().max(20).nullable(),
@@ -73,7 +80,12 @@ export type HostMessage = z.infer<typeof HostMessage>;
 
 /** From the control plane. */
 export const ServerMessage = z.discriminatedUnion("type", [
-  z.strictObject({ type: z.literal("challenge"), v: z.literal(1), server: z.string().max(500), nonce: z.string().max(128) }),
+  z.strictObject({
+    type: z.literal("challenge"),
+    v: z.literal(1),
+    server: z.string().max(500),
+    nonce: z.string().max(128),
+  }),
   z.strictObject({ type: z.literal("welcome"), clock: z.number() }),
   /** JWS (compact) of a Bundle by a policy key. */
   z.strictObject({ type: z.literal("bundle"), jws: z.string().max(MAX_LINK_MESSAGE) }),
@@ -89,7 +101,13 @@ export const ServerMessage = z.discriminatedUnion("type", [
     complete: z.boolean(),
   }),
   /** This block can never be stored (broken chain, bad signature): set it aside, do not send it again. */
-  z.strictObject({ type: z.literal("recording-rejected"), recording: SessionId, sequence: z.int().min(0), code: z.string().max(64), message: DisplayText }),
+  z.strictObject({
+    type: z.literal("recording-rejected"),
+    recording: SessionId,
+    sequence: z.int().min(0),
+    code: z.string().max(64),
+    message: DisplayText,
+  }),
   z.strictObject({ type: z.literal("event-ack"), id: Id }),
   /** An ID token with an unknown key may come: refresh the JWKS of this issuer now. Only ever a hint. */
   z.strictObject({ type: z.literal("jwks-hint"), issuer: z.string().max(500), kid: z.string().max(255) }),
@@ -99,7 +117,10 @@ export type ServerMessage = z.infer<typeof ServerMessage>;
 /** Parses one text message. Codes `message-too-large`, `message-malformed`. */
 export function parseLinkMessage<T>(schema: z.ZodType<T>, text: string): T {
   if (text.length > MAX_LINK_MESSAGE) {
-    throw new SallyportError("message-too-large", `A message of ${text.length} characters is over the limit.`);
+    throw new SallyportError(
+      "message-too-large",
+      `A message of ${text.length} characters is over the limit.`,
+    );
   }
   let json: unknown;
   try {

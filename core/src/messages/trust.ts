@@ -3,7 +3,10 @@ import { canonicalHash } from "../canonical-json.ts";
 import { SallyportError } from "../errors.ts";
 import { MfaLevel } from "../policy/engagement.ts";
 
-const SshKeyLine = z.string().max(4096).regex(/^[a-z0-9@.-]+ [A-Za-z0-9+/=]+( [!-~ ]*)?$/);
+const SshKeyLine = z
+  .string()
+  .max(4096)
+  .regex(/^[a-z0-9@.-]+ [A-Za-z0-9+/=]+( [!-~ ]*)?$/);
 const Ed25519Jwk = z.strictObject({
   kty: z.literal("OKP"),
   crv: z.literal("Ed25519"),
@@ -12,7 +15,18 @@ const Ed25519Jwk = z.strictObject({
 });
 
 /** The signature algorithms that a host may accept on ID tokens: asymmetric ones only. */
-export const IdTokenAlgorithm = z.enum(["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]);
+export const IdTokenAlgorithm = z.enum([
+  "RS256",
+  "RS384",
+  "RS512",
+  "PS256",
+  "PS384",
+  "PS512",
+  "ES256",
+  "ES384",
+  "ES512",
+  "EdDSA",
+]);
 
 /** An IdP as a host pins it. */
 export const TrustedIssuer = z.strictObject({
@@ -66,7 +80,9 @@ export function parseJoinToken(text: string): JoinToken {
   const trimmed = text.trim();
   try {
     if (!trimmed.startsWith(PREFIX) || trimmed.length > 4096) throw new Error("prefix or length");
-    return JoinToken.parse(JSON.parse(Buffer.from(trimmed.slice(PREFIX.length), "base64url").toString("utf8")));
+    return JoinToken.parse(
+      JSON.parse(Buffer.from(trimmed.slice(PREFIX.length), "base64url").toString("utf8")),
+    );
   } catch {
     throw new SallyportError(
       "join-token-malformed",

@@ -12,7 +12,10 @@ const ClockTime = z.string().regex(/^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$/, "a
 /** Weekly hours in one time zone; a window never spans midnight (write two). */
 export const Hours = z.strictObject({
   timeZone: z.string().max(64).refine(isTimeZone, "not an IANA time zone"),
-  windows: z.array(z.strictObject({ days: z.array(Weekday).min(1).max(7), from: ClockTime, to: ClockTime })).min(1).max(50),
+  windows: z
+    .array(z.strictObject({ days: z.array(Weekday).min(1).max(7), from: ClockTime, to: ClockTime }))
+    .min(1)
+    .max(50),
 });
 export type Hours = z.infer<typeof Hours>;
 

@@ -61,7 +61,8 @@ export interface SealInput {
 
 /** Makes a block: compresses, chains, signs. */
 export function sealBlock(input: SealInput, hostKey: KeyObject): Block {
-  if (input.raw.length > MAX_BLOCK_RAW) throw new TypeError(`a block holds at most ${MAX_BLOCK_RAW} bytes of frames`);
+  if (input.raw.length > MAX_BLOCK_RAW)
+    throw new TypeError(`a block holds at most ${MAX_BLOCK_RAW} bytes of frames`);
   const payload = input.compressed ?? zstdCompressSync(input.raw);
   const bytes = Buffer.allocUnsafe(HEAD_LENGTH + payload.length + SIGNATURE_LENGTH);
   MAGIC.copy(bytes, 0);
@@ -74,7 +75,9 @@ export function sealBlock(input: SealInput, hostKey: KeyObject): Block {
   at = bytes.writeUInt32BE(payload.length, at);
   bytes.set(input.previousHash, at);
   bytes.set(payload, HEAD_LENGTH);
-  const hash = createHash("sha256").update(bytes.subarray(0, HEAD_LENGTH + payload.length)).digest();
+  const hash = createHash("sha256")
+    .update(bytes.subarray(0, HEAD_LENGTH + payload.length))
+    .digest();
   bytes.set(sign(null, Buffer.concat([SIGNATURE_CONTEXT, hash]), hostKey), HEAD_LENGTH + payload.length);
   return parseBlock(bytes);
 }
@@ -89,7 +92,11 @@ export function blockLengthAt(bytes: Uint8Array, offset: number): number | undef
 /** Reads one block, structurally: neither chain nor signature is checked here. Code `recording-malformed`. */
 export function parseBlock(bytes: Uint8Array): Block {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  if (buffer.length < HEAD_LENGTH + SIGNATURE_LENGTH || buffer.length > MAX_BLOCK || !buffer.subarray(0, 4).equals(MAGIC)) {
+  if (
+    buffer.length < HEAD_LENGTH + SIGNATURE_LENGTH ||
+    buffer.length > MAX_BLOCK ||
+    !buffer.subarray(0, 4).equals(MAGIC)
+  ) {
     throw new SallyportError("recording-malformed", "This is not a block of a recording.");
   }
   const session = SessionId.safeParse(buffer.toString("latin1", 4, 4 + ID_LENGTH));
@@ -101,8 +108,15 @@ export function parseBlock(bytes: Uint8Array): Block {
   const rawLength = buffer.readUInt32BE(at + 9);
   const payloadLength = buffer.readUInt32BE(at + 13);
   at += 17;
-  if (flags > FLAG_LAST || rawLength > MAX_BLOCK_RAW || HEAD_LENGTH + payloadLength + SIGNATURE_LENGTH !== buffer.length) {
-    throw new SallyportError("recording-malformed", `Block ${sequence} has a header that does not fit its data.`);
+  if (
+    flags > FLAG_LAST ||
+    rawLength > MAX_BLOCK_RAW ||
+    HEAD_LENGTH + payloadLength + SIGNATURE_LENGTH !== buffer.length
+  ) {
+    throw new SallyportError(
+      "recording-malformed",
+      `Block ${sequence} has a header that does not fit its data.`,
+    );
   }
   const signed = buffer.subarray(0, HEAD_LENGTH + payloadLength);
   return {
@@ -133,11 +147,15 @@ export function blockFrames(block: Block): Uint8Array {
   try {
     raw = zstdDecompressSync(block.payload, { maxOutputLength: MAX_BLOCK_RAW });
   } catch (cause) {
-    throw new SallyportError("recording-malformed", `Block ${block.sequence} cannot be decompressed.`, { cause });
+    throw new SallyportError("recording-malformed", `Block ${block.sequence} cannot be decompressed.`, {
+      cause,
+    });
   }
   if (raw.length !== block.rawLength) {
-    throw new SallyportError("recording-malformed", `Block ${block.sequence} is not as long as its header says.`);
+    throw new SallyportError(
+      "recording-malformed",
+      `Block ${block.sequence} is not as long as its header says.`,
+    );
   }
   return raw;
 }
-

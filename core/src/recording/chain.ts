@@ -1,6 +1,13 @@
 import type { KeyObject } from "node:crypto";
 import { SallyportError } from "../errors.ts";
-import { type Block, blockFrames, blockLengthAt, NO_HASH, parseBlock, verifyBlockSignature } from "./block.ts";
+import {
+  type Block,
+  blockFrames,
+  blockLengthAt,
+  NO_HASH,
+  parseBlock,
+  verifyBlockSignature,
+} from "./block.ts";
 import { decodeFrames, type Frame } from "./frame.ts";
 
 /** Where a chain of blocks stands: what the next block must fit. */
@@ -15,7 +22,10 @@ export const CHAIN_START: ChainPosition = { nextSequence: 0, hash: NO_HASH, comp
 /** Where the chain stands after `block`, if the block fits. Code `recording-broken-chain`, naming the block. */
 export function extendChain(position: ChainPosition, block: Block): ChainPosition {
   if (position.complete) {
-    throw new SallyportError("recording-broken-chain", `Block ${block.sequence} comes after the end of the recording.`);
+    throw new SallyportError(
+      "recording-broken-chain",
+      `Block ${block.sequence} comes after the end of the recording.`,
+    );
   }
   if (block.sequence !== position.nextSequence) {
     throw new SallyportError(
@@ -24,7 +34,10 @@ export function extendChain(position: ChainPosition, block: Block): ChainPositio
     );
   }
   if (!Buffer.from(block.previousHash).equals(position.hash)) {
-    throw new SallyportError("recording-broken-chain", `Block ${block.sequence} does not follow the block before it.`);
+    throw new SallyportError(
+      "recording-broken-chain",
+      `Block ${block.sequence} does not follow the block before it.`,
+    );
   }
   return { nextSequence: block.sequence + 1, hash: block.hash, complete: block.last };
 }
@@ -35,7 +48,10 @@ export function* splitBlocks(bytes: Uint8Array): Generator<Block> {
   for (let at = 0; at < bytes.length; sequence++) {
     const length = blockLengthAt(bytes, at);
     if (length === undefined || at + length > bytes.length) {
-      throw new SallyportError("recording-malformed", `Block ${sequence} is cut off or its header is damaged.`);
+      throw new SallyportError(
+        "recording-malformed",
+        `Block ${sequence} is cut off or its header is damaged.`,
+      );
     }
     try {
       yield parseBlock(bytes.subarray(at, at + length));
@@ -61,7 +77,11 @@ export interface VerifiedRecording {
  * Codes `recording-malformed`, `recording-broken-chain`, `recording-bad-signature`, `recording-incomplete`; each
  * message names the block.
  */
-export function verifyRecording(bytes: Uint8Array, hostKey: KeyObject, options?: { open?: boolean }): VerifiedRecording {
+export function verifyRecording(
+  bytes: Uint8Array,
+  hostKey: KeyObject,
+  options?: { open?: boolean },
+): VerifiedRecording {
   let position = CHAIN_START;
   let frames = 0;
   let rawBytes = 0;
@@ -69,13 +89,19 @@ export function verifyRecording(bytes: Uint8Array, hostKey: KeyObject, options?:
   for (const block of splitBlocks(bytes)) {
     session ??= block.session;
     if (block.session !== session) {
-      throw new SallyportError("recording-broken-chain", `Block ${block.sequence} belongs to another recording.`);
+      throw new SallyportError(
+        "recording-broken-chain",
+        `Block ${block.sequence} belongs to another recording.`,
+      );
     }
     verifyBlockSignature(block, hostKey);
     position = extendChain(position, block);
     const decoded = decodeFrames(blockFrames(block)).frames;
     if (decoded.length !== block.frameCount) {
-      throw new SallyportError("recording-malformed", `Block ${block.sequence} does not hold as many frames as it says.`);
+      throw new SallyportError(
+        "recording-malformed",
+        `Block ${block.sequence} does not hold as many frames as it says.`,
+      );
     }
     frames += decoded.length;
     rawBytes += block.rawLength;

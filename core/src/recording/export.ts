@@ -29,8 +29,14 @@ export function endRecordOf(frame: Frame | undefined): EndRecord {
   return parseRecord(EndRecord, frame, FrameKind.end, "end");
 }
 
-function parseRecord<T>(schema: { parse(value: unknown): T }, frame: Frame | undefined, kind: number, name: string): T {
-  if (frame?.kind !== kind) throw new SallyportError("recording-malformed", `The recording has no ${name} record.`);
+function parseRecord<T>(
+  schema: { parse(value: unknown): T },
+  frame: Frame | undefined,
+  kind: number,
+  name: string,
+): T {
+  if (frame?.kind !== kind)
+    throw new SallyportError("recording-malformed", `The recording has no ${name} record.`);
   try {
     return schema.parse(JSON.parse(Buffer.from(frame.data).toString("utf8")));
   } catch (cause) {
@@ -60,19 +66,21 @@ function* exportText(frames: Iterable<Frame>): Generator<Uint8Array> {
   yield Buffer.from(withoutControls(pending + decoder.end()));
 }
 
-// ECMA-48: CSI … final byte; OSC/DCS/PM/APC/SOS … BEL or ST; other two- or three-byte escapes.
-const ESCAPES =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control sequences are what this removes
-  /\u001b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\u0007\u001b]*(?:\u0007|\u001b\\)|[ -/]*[0-~])|[\u0080-\u009f]/g;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this removes
-const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f]/g;
+// ECMA-48: CSI … final byte; OSC/DCS/PM/APC/SOS … BEL or ST; other two- or three-byte escapes; C1 controls.
+const ESC = String.fromCharCode(0x1b);
+const BEL = String.fromCharCode(0x07);
+const ESCAPES = new RegExp(
+  `${ESC}(?:\\[[0-?]*[ -/]*[@-~]|[\\]PX^_][^${BEL}${ESC}]*(?:${BEL}|${ESC}\\\\)|[ -/]*[0-~])|[\\u0080-\\u009f]`,
+  "g",
+);
+const CONTROLS = /(?![\t\n])\p{Cc}/gu;
 
 function withoutControls(text: string): string {
   return text.replace(ESCAPES, "").replace(/\r+\n/g, "\n").replace(CONTROLS, "");
 }
 
 function incompleteEscapeAt(text: string): number {
-  const last = text.lastIndexOf("\u001b");
+  const last = text.lastIndexOf(ESC);
   if (last === -1 || text.length - last > 4096) return text.endsWith("\r") ? text.length - 1 : text.length;
   const match = new RegExp(ESCAPES.source, "y");
   match.lastIndex = last;
@@ -91,8 +99,8 @@ function* exportAsciicast(frames: Iterable<Frame>, version: 2 | 3): Generator<Ui
     return line([Math.round(seconds * 1e6) / 1e6, code, data]);
   };
   const decode = (frame: Frame): string => {
-    let decoder = decoders.get(frame.kind);
-    if (decoder === undefined) decoders.set(frame.kind, (decoder = new StringDecoder("utf8")));
+    const decoder = decoders.get(frame.kind) ?? new StringDecoder("utf8");
+    decoders.set(frame.kind, decoder);
     return decoder.write(Buffer.from(frame.data));
   };
   let last = 0;
@@ -138,7 +146,11 @@ function headerV2(start: StartRecord): unknown {
 function headerV3(start: StartRecord): unknown {
   return {
     version: 3,
-    term: { cols: start.terminal?.columns ?? 80, rows: start.terminal?.rows ?? 24, type: start.terminal?.term ?? "dumb" },
+    term: {
+      cols: start.terminal?.columns ?? 80,
+      rows: start.terminal?.rows ?? 24,
+      type: start.terminal?.term ?? "dumb",
+    },
     timestamp: Math.floor(start.startedAt / 1000),
     title: title(start),
     ...(start.command === null ? {} : { command: start.command }),

@@ -87,7 +87,13 @@ export function frameLength(time: number, dataLength: number): number {
 }
 
 /** Writes only a frame's head (kind, time, length) so that data need not be copied; returns the offset behind it. */
-export function writeFrameHead(target: Uint8Array, offset: number, kind: number, time: number, dataLength: number): number {
+export function writeFrameHead(
+  target: Uint8Array,
+  offset: number,
+  kind: number,
+  time: number,
+  dataLength: number,
+): number {
   target[offset] = kind;
   return writeVarint(target, writeVarint(target, offset + 1, time), dataLength);
 }
@@ -104,7 +110,10 @@ export function encodeFrame(frame: Frame): Uint8Array {
  * Decodes the frames in `bytes`. With `partial`, a frame that is cut off at the end (a crash in mid-write) ends the
  * reading instead of failing it, and `rest` tells how many bytes were left. Code `recording-malformed`.
  */
-export function decodeFrames(bytes: Uint8Array, options?: { partial?: boolean }): { frames: Frame[]; rest: number } {
+export function decodeFrames(
+  bytes: Uint8Array,
+  options?: { partial?: boolean },
+): { frames: Frame[]; rest: number } {
   const frames: Frame[] = [];
   let at = 0;
   while (at < bytes.length) {
@@ -121,17 +130,20 @@ export function decodeFrames(bytes: Uint8Array, options?: { partial?: boolean })
 
 function readFrame(bytes: Uint8Array, at: number): (Frame & { next: number }) | undefined {
   const kind = bytes[at];
-  if (kind === undefined || kind === 0) throw new SallyportError("recording-malformed", "A frame has no kind.");
+  if (kind === undefined || kind === 0)
+    throw new SallyportError("recording-malformed", "A frame has no kind.");
   try {
     const time = readVarint(bytes, at + 1);
     const length = readVarint(bytes, time.next);
-    if (length.value > MAX_FRAME_DATA) throw new SallyportError("recording-malformed", "A frame is longer than 64 KiB.");
+    if (length.value > MAX_FRAME_DATA)
+      throw new SallyportError("recording-malformed", "A frame is longer than 64 KiB.");
     const end = length.next + length.value;
     if (end > bytes.length) return undefined;
     return { kind, time: time.value, data: bytes.subarray(length.next, end), next: end };
   } catch (error) {
     // A number cut off by the end of the data is a cut-off frame; one that is too large is damage.
-    if (bytes.length - at < 20 && !(error instanceof SallyportError && error.message.includes("64 KiB"))) return undefined;
+    if (bytes.length - at < 20 && !(error instanceof SallyportError && error.message.includes("64 KiB")))
+      return undefined;
     throw error;
   }
 }

@@ -1,0 +1,81 @@
+/*
+ * sallyport-shim: the only program of ours that sshd runs. It decides nothing and parses nothing but length-prefixed
+ * frames: it asks the agent, forks the user's shell on the terminal that the recorder holds, and pumps bytes.
+ * The frames are described in agent/src/shim/shim-protocol.ts.
+ */
+#ifndef SALLYPORT_SHIM_H
+#define SALLYPORT_SHIM_H
+
+#define _GNU_SOURCE
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <termios.h>
+
+#ifndef RUN_DIRECTORY
+#define RUN_DIRECTORY "/run/sallyport"
+#endif
+
+#define PROTOCOL_VERSION 1
+#define FRAME_MAX (256u * 1024u)   /* largest frame either side accepts, type included */
+#define CHUNK_MAX (32u * 1024u)    /* largest piece of a stream in one frame */
+#define BUFFER_LIMIT (256u * 1024u) /* a stream is not read further while this much waits to be passed on */
+#define ANSWER_TIMEOUT_MS 10000
+
+/* Exit status where sshd and the contractor need one: the session could not be had. */
+#define EXIT_UNAVAILABLE 254
+
+/* buffer.c: bytes that wait to be written. */
+struct buffer {
+  uint8_t *data;
+  size_t start, length, capacity;
+};
+void buffer_append(struct buffer *buffer, const void *data, size_t length);
+void buffer_consume(struct buffer *buffer, size_t length);
+/* Writes at most `limit` bytes to fd; 0 on success or EAGAIN, -1 when the other side is gone. */
+int buffer_flush(struct buffer *buffer, int fd, size_t limit);
+
+/* frames.c */
+struct frame {
+  uint8_t type;
+  const uint8_t *data;
+  size_t length;
+};
+int connect_unix(const char *path);
+void frame_queue(struct buffer *out, uint8_t type, const void *head, size_t head_length, const void *data, size_t length);
+/* Sends everything queued and waits for it to be gone. -1 on failure or time-out. */
+int frame_send_all(int fd, struct buffer *out);
+/* Reads exactly one frame into `in`, waiting at most `timeout_ms`. -1 on failure, time-out or a frame too large. */
+int frame_receive(int fd, struct buffer *in, struct frame *frame, int timeout_ms);
+/* Takes the next whole frame out of `in`: 1 a frame, 0 not there yet, -1 too large. Then frame_drop. */
+int frame_next(const struct buffer *in, struct frame *frame);
+void frame_drop(struct buffer *in, const struct frame *frame);
+void put_u16(uint8_t *at, unsigned value);
+void put_u32(uint8_t *at, size_t value);
+uint32_t get_u32(const uint8_t *at);
+
+/* principals.c: AuthorizedPrincipalsCommand. */
+int run_principals(int argc, char **argv);
+
+/* session.c: forced command and login shell. */
+int run_session(void);
+
+/* The terminal that sshd made, with the modes that the contractor's client asked for. */
+struct terminal {
+  bool pty;
+  struct termios modes;
+};
+
+/* child.c: the user's shell. */
+struct streams {
+  bool pty;
+  int input, output, error; /* our ends of the child's pipes; -1 with a pty */
+};
+/* Starts what the recorder's `x` frame says. Returns the pid, or -1. */
+pid_t start_child(const struct frame *instructions, const struct terminal *outer, struct streams *streams);
+
+/* pump.c: returns the exit status for sshd; does not return when the child died by a signal. */
+int pump(int recorder, struct buffer *from_recorder, pid_t child, struct streams *streams);
+
+#endif

@@ -1,0 +1,139 @@
+import { type Binding, bindingNonce, parseBinding } from "../binding.ts";
+import { canonicalJson } from "../canonical-json.ts";
+import { isSallyportError } from "../errors.ts";
+import { RefusedError } from "../policy/refusal.ts";
+import { parseCertificate, type SshCertificate, verifyCertificateSignature } from "../ssh/certificate.ts";
+import { sshKeyToJwk } from "../ssh/jwk.ts";
+import { fingerprint } from "../ssh/public-key.ts";
+import { BINDING_EXTENSION, ID_TOKEN_EXTENSION } from "./certificate-extensions.ts";
+import { CLOCK_SKEW, type IdTokenContext, type VerifiedIdToken, verifyIdToken } from "./id-token.ts";
+
+/** A person whose identity two independent signatures prove: the user CA's and the IdP's. */
+export interface ProvenIdentity {
+  token: VerifiedIdToken;
+  certificateSerial: string;
+  /** SHA256 fingerprint of the certified key. */
+  keyFingerprint: string;
+  /** Seconds since the epoch. */
+  validBefore: number;
+}
+
+export interface IdentityContext extends IdTokenContext {
+  /** Blobs (RFC 4253 encoding) of the pinned user CA keys. */
+  userCaKeys: readonly Uint8Array[];
+}
+
+/**
+ * The first half of admission: who is this? Both signatures are checked here, though sshd has checked the CA's already,
+ * because this is the place where one forgotten line of sshd's configuration must not matter. Throws
+ * {@link RefusedError}; the codes are those of DESIGN, "Admission, step by step", in that order.
+ */
+export async function verifyIdentity(
+  certificateBlob: Uint8Array,
+  context: IdentityContext,
+): Promise<ProvenIdentity> {
+  const certificate = readCertificate(certificateBlob);
+  checkType(certificate);
+  checkCriticalOptions(certificate);
+  checkAuthority(certificate, context.userCaKeys);
+  checkValidity(certificate, context.now);
+  const token = await verifyIdToken(readIdToken(certificate), context);
+  const binding = readBinding(certificate);
+  checkNonce(token, binding);
+  checkBoundKey(binding, certificate);
+  return {
+    token,
+    certificateSerial: certificate.serial.toString(),
+    keyFingerprint: fingerprint(certificate.publicKey.blob),
+    validBefore: certificate.validBefore,
+  };
+}
+
+function readCertificate(blob: Uint8Array): SshCertificate {
+  try {
+    return parseCertificate(blob);
+  } catch (cause) {
+    throw new RefusedError("certificate-malformed", message(cause), { cause });
+  }
+}
+
+function checkType(certificate: SshCertificate): void {
+  if (certificate.certType !== "user")
+    throw new RefusedError("certificate-type", "this is a host certificate");
+}
+
+function checkCriticalOptions(certificate: SshCertificate): void {
+  const names = [...certificate.criticalOptions.keys()];
+  if (names.length > 0) {
+    throw new RefusedError(
+      "certificate-options",
+      `critical options we never issue: ${names.join(", ").slice(0, 200)}`,
+    );
+  }
+}
+
+function checkAuthority(certificate: SshCertificate, userCaKeys: readonly Uint8Array[]): void {
+  const issuing = Buffer.from(certificate.signatureKey.blob);
+  if (!userCaKeys.some((blob) => issuing.equals(blob))) {
+    throw new RefusedError("certificate-authority", `CA ${fingerprint(issuing)} is not pinned here`);
+  }
+  try {
+    verifyCertificateSignature(certificate);
+  } catch (cause) {
+    throw new RefusedError("certificate-authority", "the CA's signature does not verify", { cause });
+  }
+}
+
+function checkValidity(certificate: SshCertificate, now: number): void {
+  if (certificate.validAfter > now + CLOCK_SKEW) {
+    throw new RefusedError(
+      "certificate-validity",
+      `begins ${certificate.validAfter - Math.floor(now)} s from now`,
+    );
+  }
+  if (certificate.validBefore <= now) {
+    throw new RefusedError(
+      "certificate-validity",
+      `ended ${Math.floor(now) - certificate.validBefore} s ago`,
+    );
+  }
+}
+
+function readIdToken(certificate: SshCertificate): string {
+  const value = certificate.extensions.get(ID_TOKEN_EXTENSION);
+  if (value === undefined || value.length === 0) {
+    throw new RefusedError("token-missing", "the certificate carries no ID token");
+  }
+  return Buffer.from(value).toString("latin1");
+}
+
+function readBinding(certificate: SshCertificate): Binding {
+  const value = certificate.extensions.get(BINDING_EXTENSION);
+  if (value === undefined || value.length === 0) {
+    throw new RefusedError("binding-missing", "the certificate carries no key binding");
+  }
+  try {
+    return parseBinding(Buffer.from(value).toString("utf8"));
+  } catch (cause) {
+    throw new RefusedError("binding-malformed", message(cause), { cause });
+  }
+}
+
+function checkNonce(token: VerifiedIdToken, binding: Binding): void {
+  if (token.nonce !== bindingNonce(binding)) {
+    throw new RefusedError(
+      "nonce-mismatch",
+      "the ID token's nonce does not commit to the binding in the certificate",
+    );
+  }
+}
+
+function checkBoundKey(binding: Binding, certificate: SshCertificate): void {
+  if (canonicalJson(binding.upk) !== canonicalJson(sshKeyToJwk(certificate.publicKey))) {
+    throw new RefusedError("binding-key-mismatch", "the binding is for another key than the certificate's");
+  }
+}
+
+function message(cause: unknown): string {
+  return isSallyportError(cause) ? cause.message : "does not parse";
+}

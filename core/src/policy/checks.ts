@@ -1,0 +1,129 @@
+import { BlockList, isIPv6 } from "node:net";
+import { mfaSuffices } from "../admission/mfa.ts";
+import type { Bundle } from "./bundle.ts";
+import type { Engagement, Member } from "./engagement.ts";
+import type { LoginRequest } from "./evaluate.ts";
+import { withinHours } from "./hours.ts";
+import { RefusedError } from "./refusal.ts";
+import { tell } from "./told.ts";
+
+/*
+ * The checks of one engagement, in the order in which `evaluate.ts` runs them. Each returns when it holds and throws a
+ * RefusedError with its own code when not.
+ */
+
+/** Who of this host's members is this? Identity is (issuer, subject), nothing else. */
+export function checkMembership(request: LoginRequest, bundle: Bundle): Member {
+  const { issuer, subject } = request.identity.token;
+  const member = bundle.members.find((one) =>
+    one.identities.some((identity) => identity.issuer === issuer && identity.subject === subject),
+  );
+  if (member === undefined) {
+    throw new RefusedError("not-a-member", `${issuer} ${subject} is no member here`, {
+      told: tell.notAMember(bundle),
+    });
+  }
+  return member;
+}
+
+/** MFA level and its age; `auth_time` is checked by us, whatever `max_age` the IdP was sent. */
+export function checkMfa(request: LoginRequest, engagement: Engagement): void {
+  const { mfa, authTime } = request.identity.token;
+  if (!mfaSuffices(mfa, engagement.mfa.level)) {
+    throw new RefusedError("mfa-required", `level ${mfa}, needed ${engagement.mfa.level}`, {
+      told: tell.mfaRequired(engagement, mfa),
+    });
+  }
+  const { maxAge } = engagement.mfa;
+  if (maxAge !== null && (authTime === null || request.now - authTime > maxAge)) {
+    const age = authTime === null ? "no auth_time" : `signed in ${Math.round(request.now - authTime)} s ago`;
+    throw new RefusedError("mfa-too-old", `${age}, allowed ${maxAge} s`, {
+      told: tell.mfaTooOld(engagement),
+    });
+  }
+}
+
+/** Start and end, and an end before its time. */
+export function checkWindow(request: LoginRequest, engagement: Engagement): void {
+  if (engagement.ended !== null && request.now >= engagement.ended.at) {
+    throw new RefusedError(
+      "engagement-ended",
+      `ended early by ${engagement.ended.by}: ${engagement.ended.reason}`,
+      {
+        told: tell.engagementEnded(engagement),
+      },
+    );
+  }
+  if (request.now >= engagement.end) {
+    throw new RefusedError("engagement-ended", `ended at ${engagement.end}`, {
+      told: tell.engagementEnded(engagement),
+    });
+  }
+  if (request.now < engagement.start) {
+    throw new RefusedError("engagement-not-started", `starts at ${engagement.start}`, {
+      told: tell.engagementNotStarted(engagement),
+    });
+  }
+}
+
+/** Weekly hours in the engagement's time zone. */
+export function checkHours(request: LoginRequest, engagement: Engagement): void {
+  if (engagement.hours !== null && !withinHours(engagement.hours, request.now)) {
+    throw new RefusedError("outside-hours", `outside the weekly hours (${engagement.hours.timeZone})`, {
+      told: tell.outsideHours(engagement),
+    });
+  }
+}
+
+/** Source networks. An address that could not be read fits none. */
+export function checkSource(request: LoginRequest, engagement: Engagement): void {
+  if (engagement.sources.length === 0) return;
+  if (request.sourceAddress === null || !inNetworks(request.sourceAddress, engagement.sources)) {
+    throw new RefusedError("source-address", `from ${request.sourceAddress ?? "an unknown address"}`, {
+      told: tell.sourceAddress(engagement, request.sourceAddress),
+    });
+  }
+}
+
+/** The host's own name and labels, as its bundle states them. */
+export function checkHost(_request: LoginRequest, engagement: Engagement, bundle: Bundle): void {
+  const { names, labels } = engagement.hosts;
+  const wanted = Object.entries(labels);
+  const byLabels =
+    wanted.length > 0 &&
+    wanted.every(
+      ([name, value]) =>
+        Object.hasOwn(bundle.host.labels, name) && bundle.host.labels[name as never] === value,
+    );
+  if (!names.includes(bundle.host.name) && !byLabels) {
+    throw new RefusedError("host-not-granted", `${bundle.host.name} is not a host of it`, {
+      told: tell.hostNotGranted(engagement, bundle.host.name),
+    });
+  }
+}
+
+export function checkAccount(request: LoginRequest, engagement: Engagement): void {
+  if (!engagement.accounts.some((account) => account === request.account)) {
+    throw new RefusedError("account-not-granted", `account ${request.account} is not one of it`, {
+      told: tell.accountNotGranted(engagement, request.account),
+    });
+  }
+}
+
+export function checkApproval(_request: LoginRequest, engagement: Engagement): void {
+  if (engagement.approval.rule !== "none" && !engagement.approval.approved) {
+    throw new RefusedError("approval-missing", "not approved", { told: tell.approvalMissing(engagement) });
+  }
+}
+
+function inNetworks(address: string, networks: readonly string[]): boolean {
+  const list = new BlockList();
+  for (const network of networks) {
+    const [base = "", bits] = network.split("/");
+    const family = isIPv6(base) ? "ipv6" : "ipv4";
+    list.addSubnet(base, bits === undefined ? (family === "ipv6" ? 128 : 32) : Number(bits), family);
+  }
+  // A dual-stack sshd sees IPv4 peers as ::ffff:a.b.c.d (RFC 4291 §2.5.5.2).
+  const plain = address.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, "");
+  return list.check(plain, isIPv6(plain) ? "ipv6" : "ipv4");
+}

@@ -1,0 +1,198 @@
+import type { ProvenIdentity } from "../admission/verify-identity.ts";
+import type { Bundle } from "./bundle.ts";
+import {
+  checkAccount,
+  checkApproval,
+  checkHost,
+  checkHours,
+  checkMembership,
+  checkMfa,
+  checkSource,
+  checkWindow,
+} from "./checks.ts";
+import type { Engagement, Member } from "./engagement.ts";
+import { type Refusal, RefusedError } from "./refusal.ts";
+import type { RevocationIndex } from "./revocation.ts";
+import { tell } from "./told.ts";
+
+/** One login as the host sees it. */
+export interface LoginRequest {
+  identity: ProvenIdentity;
+  account: string;
+  /** The peer's address as the kernel knows it; null where it could not be read. */
+  sourceAddress: string | null;
+  /** Seconds since the epoch. */
+  now: number;
+}
+
+/** What the host knows and is at this moment. */
+export interface HostCondition {
+  /** Verified bundle, or null before the first one. */
+  bundle: Bundle | null;
+  /** Seconds since the epoch; may be later than the bundle's own, by signed leases. */
+  leaseUntil: number;
+  revocations: RevocationIndex;
+  recorderReady: boolean;
+  /** Free space that running sessions need to end cleanly is still there. */
+  spoolReserveFree: boolean;
+  /** Why this account's login shell would run files of the user before the recorder, or null when it would not. */
+  accountUnsafe(account: string): string | null;
+}
+
+export interface Admission {
+  outcome: "admit";
+  member: Member;
+  engagement: Engagement;
+}
+
+export interface RefusedLogin {
+  outcome: "refuse";
+  refusal: Refusal;
+  member: Member | null;
+  engagement: Engagement | null;
+}
+
+export type Decision = Admission | RefusedLogin;
+
+/**
+ * The second half of admission: may this proven person log in to this account here and now? Pure: the same input gives
+ * the same answer. Each engagement of the member is tried; the first that passes every check admits. When none does,
+ * the refusal comes from the one that got furthest, for that is the one the contractor meant.
+ */
+export function evaluateLogin(request: LoginRequest, host: HostCondition): Decision {
+  let member: Member | null = null;
+  try {
+    const bundle = requireBundle(host);
+    member = checkMembership(request, bundle);
+    const engagement = chooseEngagement(request, member, bundle);
+    checkRevocation(request, member, engagement, host);
+    checkLease(request, host);
+    checkRecorder(host);
+    checkAccountSafety(request, host);
+    return { outcome: "admit", member, engagement };
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error;
+    const engagement = error instanceof EngagementRefusedError ? error.engagement : null;
+    return { outcome: "refuse", refusal: error.refusal, member, engagement };
+  }
+}
+
+function requireBundle(host: HostCondition): Bundle {
+  if (host.bundle === null) {
+    throw new RefusedError("policy-missing", "no bundle yet", { told: tell.policyMissing() });
+  }
+  return host.bundle;
+}
+
+class EngagementRefusedError extends RefusedError {
+  readonly engagement: Engagement;
+  readonly progress: number;
+
+  constructor(cause: RefusedError, engagement: Engagement, progress: number) {
+    super(cause.refusal.code, cause.refusal.detail, {
+      cause,
+      ...(cause.refusal.told === null ? {} : { told: cause.refusal.told }),
+    });
+    this.engagement = engagement;
+    this.progress = progress;
+  }
+}
+
+/** The checks that hang on one engagement, in DESIGN's order. */
+const ENGAGEMENT_CHECKS = [
+  checkMfa,
+  checkWindow,
+  checkHours,
+  checkSource,
+  checkHost,
+  checkAccount,
+  checkApproval,
+];
+
+function chooseEngagement(request: LoginRequest, member: Member, bundle: Bundle): Engagement {
+  let furthest: EngagementRefusedError | undefined;
+  for (const engagement of bundle.engagements) {
+    if (!engagement.members.includes(member.id)) continue;
+    const refused = tryEngagement(request, engagement, bundle);
+    if (refused === undefined) return engagement;
+    if (furthest === undefined || refused.progress > furthest.progress) furthest = refused;
+  }
+  throw (
+    furthest ??
+    new RefusedError("not-a-member", "member of no engagement here", { told: tell.notAMember(bundle) })
+  );
+}
+
+function tryEngagement(
+  request: LoginRequest,
+  engagement: Engagement,
+  bundle: Bundle,
+): EngagementRefusedError | undefined {
+  // An engagement for other hosts or accounts is not the one that was meant, however far it gets otherwise.
+  const meant =
+    Number(engagement.accounts.some((account) => account === request.account)) * ENGAGEMENT_CHECKS.length;
+  for (const [index, check] of ENGAGEMENT_CHECKS.entries()) {
+    try {
+      check(request, engagement, bundle);
+    } catch (error) {
+      if (!(error instanceof RefusedError)) throw error;
+      return new EngagementRefusedError(error, engagement, meant + index);
+    }
+  }
+  return undefined;
+}
+
+function checkRevocation(
+  request: LoginRequest,
+  member: Member,
+  engagement: Engagement,
+  host: HostCondition,
+): void {
+  const entry = host.revocations.find({
+    certificateSerial: request.identity.certificateSerial,
+    keyFingerprint: request.identity.keyFingerprint,
+    memberId: member.id,
+    engagementId: engagement.id,
+  });
+  if (entry !== undefined) {
+    throw new RefusedError(
+      "revoked",
+      `${entry.level} ${entry.target} was revoked by ${entry.by}: ${entry.reason}`,
+      {
+        told: tell.revoked(entry, engagement),
+      },
+    );
+  }
+}
+
+function checkLease(request: LoginRequest, host: HostCondition): void {
+  if (request.now >= host.leaseUntil) {
+    throw new RefusedError(
+      "lease-expired",
+      `the lease ended ${Math.round(request.now - host.leaseUntil)} s ago`,
+      {
+        told: tell.leaseExpired(),
+      },
+    );
+  }
+}
+
+function checkRecorder(host: HostCondition): void {
+  if (!host.recorderReady) {
+    throw new RefusedError("recorder-unavailable", "no recorder is ready", {
+      told: tell.recorderUnavailable(),
+    });
+  }
+  if (!host.spoolReserveFree) {
+    throw new RefusedError("spool-full", "the reserve for running sessions is not free", {
+      told: tell.spoolFull(),
+    });
+  }
+}
+
+function checkAccountSafety(request: LoginRequest, host: HostCondition): void {
+  const reason = host.accountUnsafe(request.account);
+  if (reason !== null) {
+    throw new RefusedError("account-unsafe", reason, { told: tell.accountUnsafe(request.account) });
+  }
+}
