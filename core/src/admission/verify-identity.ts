@@ -5,7 +5,7 @@ import { RefusedError } from "../policy/refusal.ts";
 import { parseCertificate, type SshCertificate, verifyCertificateSignature } from "../ssh/certificate.ts";
 import { sshKeyToJwk } from "../ssh/jwk.ts";
 import { fingerprint } from "../ssh/public-key.ts";
-import { BINDING_EXTENSION, ID_TOKEN_EXTENSION } from "./certificate-extensions.ts";
+import { BINDING_EXTENSION, ID_TOKEN_EXTENSION, PRINCIPAL } from "./certificate-extensions.ts";
 import { CLOCK_SKEW, type IdTokenContext, type VerifiedIdToken, verifyIdToken } from "./id-token.ts";
 
 /** A person whose identity two independent signatures prove: the user CA's and the IdP's. */
@@ -35,6 +35,7 @@ export async function verifyIdentity(
   const certificate = readCertificate(certificateBlob);
   checkType(certificate);
   checkCriticalOptions(certificate);
+  checkPrincipals(certificate);
   checkAuthority(certificate, context.userCaKeys);
   checkValidity(certificate, context.now);
   const token = await verifyIdToken(readIdToken(certificate), context);
@@ -69,6 +70,13 @@ function checkCriticalOptions(certificate: SshCertificate): void {
       "certificate-options",
       `critical options we never issue: ${names.join(", ").slice(0, 200)}`,
     );
+  }
+}
+
+function checkPrincipals(certificate: SshCertificate): void {
+  // An empty list means "anybody" to some verifiers; ours names one constant and nothing of the person.
+  if (certificate.validPrincipals.length !== 1 || certificate.validPrincipals[0] !== PRINCIPAL) {
+    throw new RefusedError("certificate-principals", "the certificate's principals are not ours");
   }
 }
 

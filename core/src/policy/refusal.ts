@@ -6,6 +6,7 @@ export type RefusalCode =
   | "certificate-malformed"
   | "certificate-type"
   | "certificate-options"
+  | "certificate-principals"
   | "certificate-authority"
   | "certificate-validity"
   | "token-missing"

@@ -16,7 +16,8 @@ import { SessionId } from "../names.ts";
 const MAGIC = Buffer.from("SPB1");
 const SIGNATURE_CONTEXT = Buffer.from("sallyport-block-v1\0");
 const ID_LENGTH = 30;
-const HEAD_LENGTH = 4 + ID_LENGTH + 4 + 1 + 4 + 4 + 4 + 32;
+/** Bytes before the payload. */
+export const BLOCK_HEAD_LENGTH: number = 4 + ID_LENGTH + 4 + 1 + 4 + 4 + 4 + 32;
 const SIGNATURE_LENGTH = 64;
 const FLAG_LAST = 1;
 
@@ -64,7 +65,7 @@ export function sealBlock(input: SealInput, hostKey: KeyObject): Block {
   if (input.raw.length > MAX_BLOCK_RAW)
     throw new TypeError(`a block holds at most ${MAX_BLOCK_RAW} bytes of frames`);
   const payload = input.compressed ?? zstdCompressSync(input.raw);
-  const bytes = Buffer.allocUnsafe(HEAD_LENGTH + payload.length + SIGNATURE_LENGTH);
+  const bytes = Buffer.allocUnsafe(BLOCK_HEAD_LENGTH + payload.length + SIGNATURE_LENGTH);
   MAGIC.copy(bytes, 0);
   bytes.write(input.session, 4, "latin1");
   let at = 4 + ID_LENGTH;
@@ -74,26 +75,29 @@ export function sealBlock(input: SealInput, hostKey: KeyObject): Block {
   at = bytes.writeUInt32BE(input.raw.length, at);
   at = bytes.writeUInt32BE(payload.length, at);
   bytes.set(input.previousHash, at);
-  bytes.set(payload, HEAD_LENGTH);
+  bytes.set(payload, BLOCK_HEAD_LENGTH);
   const hash = createHash("sha256")
-    .update(bytes.subarray(0, HEAD_LENGTH + payload.length))
+    .update(bytes.subarray(0, BLOCK_HEAD_LENGTH + payload.length))
     .digest();
-  bytes.set(sign(null, Buffer.concat([SIGNATURE_CONTEXT, hash]), hostKey), HEAD_LENGTH + payload.length);
+  bytes.set(
+    sign(null, Buffer.concat([SIGNATURE_CONTEXT, hash]), hostKey),
+    BLOCK_HEAD_LENGTH + payload.length,
+  );
   return parseBlock(bytes);
 }
 
 /** Length of the block that starts at `offset`, or undefined when its header is not there whole. */
 export function blockLengthAt(bytes: Uint8Array, offset: number): number | undefined {
-  if (bytes.length - offset < HEAD_LENGTH) return undefined;
-  const view = new DataView(bytes.buffer, bytes.byteOffset + offset, HEAD_LENGTH);
-  return HEAD_LENGTH + view.getUint32(4 + ID_LENGTH + 13) + SIGNATURE_LENGTH;
+  if (bytes.length - offset < BLOCK_HEAD_LENGTH) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset + offset, BLOCK_HEAD_LENGTH);
+  return BLOCK_HEAD_LENGTH + view.getUint32(4 + ID_LENGTH + 13) + SIGNATURE_LENGTH;
 }
 
 /** Reads one block, structurally: neither chain nor signature is checked here. Code `recording-malformed`. */
 export function parseBlock(bytes: Uint8Array): Block {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   if (
-    buffer.length < HEAD_LENGTH + SIGNATURE_LENGTH ||
+    buffer.length < BLOCK_HEAD_LENGTH + SIGNATURE_LENGTH ||
     buffer.length > MAX_BLOCK ||
     !buffer.subarray(0, 4).equals(MAGIC)
   ) {
@@ -111,14 +115,14 @@ export function parseBlock(bytes: Uint8Array): Block {
   if (
     flags > FLAG_LAST ||
     rawLength > MAX_BLOCK_RAW ||
-    HEAD_LENGTH + payloadLength + SIGNATURE_LENGTH !== buffer.length
+    BLOCK_HEAD_LENGTH + payloadLength + SIGNATURE_LENGTH !== buffer.length
   ) {
     throw new SallyportError(
       "recording-malformed",
       `Block ${sequence} has a header that does not fit its data.`,
     );
   }
-  const signed = buffer.subarray(0, HEAD_LENGTH + payloadLength);
+  const signed = buffer.subarray(0, BLOCK_HEAD_LENGTH + payloadLength);
   return {
     session: session.data,
     sequence,
@@ -127,9 +131,9 @@ export function parseBlock(bytes: Uint8Array): Block {
     rawLength,
     payloadLength,
     previousHash: buffer.subarray(at, at + 32),
-    payload: buffer.subarray(HEAD_LENGTH, HEAD_LENGTH + payloadLength),
+    payload: buffer.subarray(BLOCK_HEAD_LENGTH, BLOCK_HEAD_LENGTH + payloadLength),
     hash: createHash("sha256").update(signed).digest(),
-    signature: buffer.subarray(HEAD_LENGTH + payloadLength),
+    signature: buffer.subarray(BLOCK_HEAD_LENGTH + payloadLength),
     bytes: buffer,
   };
 }

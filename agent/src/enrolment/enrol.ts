@@ -1,0 +1,147 @@
+import { createPrivateKey, generateKeyPairSync } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
+import { SallyportError } from "@sallyport/core/errors.ts";
+import { EnrolResponse } from "@sallyport/core/messages/enrolment.ts";
+import { type JoinToken, parseJoinToken, Trust, trustHash } from "@sallyport/core/messages/trust.ts";
+import { writeFileDurably } from "@sallyport/uplink/spool/durable.ts";
+import { stringify } from "yaml";
+import type { AgentConfig } from "../configuration/agent-config.ts";
+import type { Paths } from "../configuration/paths.ts";
+import { installDropIn, type SshdFiles } from "./sshd-drop-in.ts";
+
+const TIMEOUT_MS = 15_000;
+const MAX_ANSWER = 1024 * 1024;
+const SSH_DIRECTORY = "/etc/ssh";
+const HOST_KEY_TYPES = ["ed25519", "ecdsa", "rsa"];
+
+export interface EnrolmentSettings {
+  config: AgentConfig;
+  paths: Paths;
+  /** The join token as it was read from a file or standard input; never an argument. */
+  token: string;
+  /** Progress, one sentence each. */
+  say(sentence: string): void;
+}
+
+/**
+ * Enrols this host: fetches the trust document, believes it only because its hash is in the join token, hands in the
+ * host's keys, and puts sshd's drop-in in place after sshd itself has found it good. Nothing is changed until
+ * everything has been fetched and checked.
+ */
+export async function enrol(settings: EnrolmentSettings): Promise<{ hostId: string; hostName: string }> {
+  const { config, paths, say } = settings;
+  const token = parseJoinToken(settings.token);
+  if (existsSync(config.trustFile)) {
+    throw new SallyportError(
+      "conflict",
+      `This host is enrolled already (${config.trustFile}). Run: sallyport-agent leave`,
+    );
+  }
+  say(`Fetching the trust to pin from ${token.server}.`);
+  const trust = await fetchTrust(token);
+  const hostKeys = readHostKeys();
+  const { privateKey, publicKey } = generateKeyPairSync("ed25519");
+  say("Handing in this host's keys.");
+  const answer = await post(`${token.server}/api/v1/hosts`, {
+    v: 1,
+    tokenId: token.id,
+    secret: token.secret,
+    hostKey: publicKey.export({ format: "jwk" }).x,
+    sshHostKeys: hostKeys.map((key) => key.line),
+  });
+  const response = EnrolResponse.parse(answer);
+
+  mkdirSync(config.stateDirectory, { recursive: true, mode: 0o700 });
+  mkdirSync(dirname(config.trustFile), { recursive: true, mode: 0o755 });
+  writeFileDurably(paths.hostKey, privateKey.export({ format: "pem", type: "pkcs8" }).toString());
+  const files: SshdFiles = {
+    dropIn: config.sshdDropIn,
+    userCaKeys: `${dirname(config.trustFile)}/user_ca.pub`,
+    certificates: hostKeys.flatMap((key, index) => {
+      const line = response.hostCertificates[index];
+      return line === undefined ? [] : [{ path: key.path.replace(/\.pub$/, "-cert.pub"), line }];
+    }),
+  };
+  say(`Putting sshd's drop-in in place: ${config.sshdDropIn}`);
+  installDropIn(files, trust, config);
+  // Last, because it is what says "enrolled".
+  const pinned = { version: 1, host: { id: response.hostId, name: response.hostName }, trust };
+  writeFileDurably(config.trustFile, stringify(pinned), 0o600);
+  return { hostId: response.hostId, hostName: response.hostName };
+}
+
+/** Removes what enrolment left when a later step of it failed; used by the caller on an error. */
+export function undoEnrolment(config: AgentConfig, paths: Paths): void {
+  for (const path of [config.trustFile, paths.hostKey]) rmSync(path, { force: true });
+}
+
+async function fetchTrust(token: JoinToken): Promise<Trust> {
+  const trust = Trust.parse(await getJson(`${token.server}/api/v1/trust`));
+  if (trustHash(trust) !== token.trustHash) {
+    throw new SallyportError(
+      "trust-mismatch",
+      `What ${token.server} presents is not what the join token was made for. Make a new token on the control plane; if it happens again, somebody stands between.`,
+    );
+  }
+  return trust;
+}
+
+function readHostKeys(): { path: string; line: string }[] {
+  const keys = HOST_KEY_TYPES.map((type) => `${SSH_DIRECTORY}/ssh_host_${type}_key.pub`)
+    .filter((path) => existsSync(path))
+    .map((path) => ({ path, line: readFileSync(path, "utf8").trim() }));
+  if (keys.length === 0)
+    throw new SallyportError("config-missing", "sshd has no host keys yet. Run: ssh-keygen -A");
+  return keys;
+}
+
+/** Reads the host's own key. Code `config-missing`. */
+export function readHostKey(path: string): ReturnType<typeof createPrivateKey> {
+  try {
+    return createPrivateKey(readFileSync(path));
+  } catch (cause) {
+    throw new SallyportError("config-missing", `${path} cannot be read. Run: sallyport-agent enroll`, {
+      cause,
+    });
+  }
+}
+
+async function getJson(url: string): Promise<unknown> {
+  return answerOf(await reach(url, { signal: AbortSignal.timeout(TIMEOUT_MS) }));
+}
+
+async function post(url: string, body: unknown): Promise<unknown> {
+  const init = {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  };
+  return answerOf(await reach(url, { ...init, signal: AbortSignal.timeout(TIMEOUT_MS) }));
+}
+
+async function reach(url: string, init: RequestInit): Promise<Response> {
+  try {
+    return await fetch(url, init);
+  } catch (cause) {
+    const { origin } = new URL(url);
+    throw new SallyportError(
+      "server-unreachable",
+      `The control plane at ${origin} cannot be reached. Check the network and that it is running, then enrol again.`,
+      { cause },
+    );
+  }
+}
+
+async function answerOf(response: Response): Promise<unknown> {
+  const text = await response.text();
+  if (text.length > MAX_ANSWER)
+    throw new SallyportError("message-too-large", "The control plane's answer is too large.");
+  const json: unknown = JSON.parse(text);
+  if (response.ok) return json;
+  const message = (json as { error?: { message?: unknown } }).error?.message;
+  throw new SallyportError(
+    "forbidden",
+    typeof message === "string" ? message : `The control plane answers ${response.status}.`,
+  );
+}

@@ -1,0 +1,65 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { SallyportError } from "@sallyport/core/errors.ts";
+import type { Trust } from "@sallyport/core/messages/trust.ts";
+import { writeFileDurably } from "@sallyport/uplink/spool/durable.ts";
+import type { AgentConfig } from "../configuration/agent-config.ts";
+
+/** What sshd gets from us. */
+export interface SshdFiles {
+  dropIn: string;
+  userCaKeys: string;
+  certificates: { path: string; line: string }[];
+}
+
+/**
+ * The drop-in. Everything but the host certificates stands in a Match block for our group, so that no other account is
+ * touched: an operator's own CA, keys and passwords go on working, with the agent stopped too. sshd_config(5): the
+ * first value of a keyword counts, and a Match block in an included file ends with that file.
+ */
+export function dropInText(files: SshdFiles, config: AgentConfig): string {
+  return [
+    "# Written by sallyport-agent enroll; removed by sallyport-agent leave.",
+    ...files.certificates.map(({ path }) => `HostCertificate ${path}`),
+    `Match Group ${config.group}`,
+    `    TrustedUserCAKeys ${files.userCaKeys}`,
+    `    AuthorizedPrincipalsCommand ${config.shim} principals --user=%u --key=%k`,
+    `    AuthorizedPrincipalsCommandUser ${config.sshdUser}`,
+    "    # A certificate is the only way in: a key that a contractor leaves behind opens nothing.",
+    "    AuthenticationMethods publickey",
+    "    PubkeyAuthentication yes",
+    "    AuthorizedKeysFile none",
+    "    AuthorizedKeysCommand none",
+    "    AuthorizedPrincipalsFile none",
+    "    PasswordAuthentication no",
+    "    KbdInteractiveAuthentication no",
+    "    HostbasedAuthentication no",
+    "    GSSAPIAuthentication no",
+    "    # Whatever is asked for, the recorder comes first.",
+    `    ForceCommand ${config.shim} session`,
+    "    PermitUserRC no",
+    "    PermitTTY yes",
+    "    DisableForwarding yes",
+    "    PermitTunnel no",
+    "",
+  ].join("\n");
+}
+
+/** Puts the files in place; when sshd refuses its configuration then, everything is as it was before. Code `config-invalid`. */
+export function installDropIn(files: SshdFiles, trust: Trust, config: AgentConfig): void {
+  const wanted = [
+    { path: files.userCaKeys, text: `${trust.userCaKeys.join("\n")}\n` },
+    ...files.certificates.map(({ path, line }) => ({ path, text: `${line}\n` })),
+    { path: files.dropIn, text: dropInText(files, config) },
+  ];
+  const before = wanted.map(({ path }) => ({ path, text: existsSync(path) ? readFileSync(path) : null }));
+  for (const { path, text } of wanted) writeFileDurably(path, text, 0o644);
+  const verdict = spawnSync(config.sshd, ["-t"], { encoding: "utf8" });
+  if (verdict.status === 0) return;
+  for (const { path, text } of before) {
+    if (text === null) rmSync(path, { force: true });
+    else writeFileDurably(path, text, 0o644);
+  }
+  const reason = (verdict.stderr ?? "").trim().split("\n").at(-1) ?? "";
+  throw new SallyportError("config-invalid", `sshd refuses the drop-in, so nothing was changed: ${reason}`);
+}

@@ -1,0 +1,81 @@
+import { randomBytes } from "node:crypto";
+import type { HostEvent } from "@sallyport/core/messages/host-link.ts";
+import { makeId } from "@sallyport/core/names.ts";
+import { printable } from "@sallyport/core/terminal-text.ts";
+import type { Answer } from "./logins/decide.ts";
+import type { Login } from "./logins/login.ts";
+import type { LiveSession } from "./recorders/control-messages.ts";
+
+const NOTHING = {
+  account: null,
+  sourceAddress: null,
+  certificateSerial: null,
+  memberId: null,
+  issuer: null,
+  subject: null,
+  engagementId: null,
+  sessionId: null,
+  code: null,
+  detail: "",
+  told: null,
+} satisfies Partial<HostEvent>;
+
+function event(type: HostEvent["type"], fields: Partial<HostEvent>): HostEvent {
+  const at = Date.now();
+  return { ...NOTHING, ...fields, id: makeId("evt", at, randomBytes(10)), at, type };
+}
+
+/** The event of a decision on a login; the answer says what the log may know, the contractor was told less. */
+export function loginEvent(login: Login, answer: Answer): HostEvent {
+  const common = {
+    account: login.account,
+    sourceAddress: login.sourceAddress,
+    certificateSerial: login.identity?.certificateSerial ?? null,
+    issuer: login.identity?.token.issuer ?? null,
+    subject: login.identity?.token.subject ?? null,
+  };
+  if (answer.outcome === "admit") {
+    return event("login-admitted", {
+      ...common,
+      memberId: answer.member.id,
+      engagementId: answer.engagement.id,
+    });
+  }
+  const { code, detail, told } = answer.refusal;
+  return event("login-refused", {
+    ...common,
+    memberId: answer.member?.id ?? null,
+    engagementId: answer.engagement?.id ?? null,
+    code,
+    detail: printable(detail, 1900),
+    told,
+  });
+}
+
+/** The event of a session that the policy ended. */
+export function sessionEndedEvent(live: LiveSession, code: string, detail: string, told: string): HostEvent {
+  const { start } = live;
+  return event("session-ended-by-policy", {
+    account: start.account,
+    sourceAddress: start.login.sourceAddress,
+    certificateSerial: start.login.certificateSerial,
+    memberId: start.member.id,
+    issuer: start.member.issuer,
+    subject: start.member.subject,
+    engagementId: start.engagement.id,
+    sessionId: live.session,
+    code,
+    detail: printable(detail, 1900),
+    told,
+  });
+}
+
+/** Something that an operator should know. */
+export function troubleEvent(
+  type: "recording-recovered" | "recording-damaged" | "trouble",
+  sessionId: string | null,
+  code: string,
+  detail: string,
+): HostEvent {
+  return event(type, { sessionId, code, detail: printable(detail, 1900) });
+}

@@ -1,0 +1,80 @@
+import koffi from "koffi";
+
+/*
+ * The few kernel calls that Node has no function for. Each is synchronous and takes microseconds; errno comes back as a
+ * thrown error with the call's name.
+ */
+
+const libc = koffi.load("libc.so.6");
+const getsockopt = libc.func(
+  "int getsockopt(int fd, int level, int name, _Out_ uint8_t *value, _Inout_ uint32_t *length)",
+);
+const getpeername = libc.func("int getpeername(int fd, _Out_ uint8_t *address, _Inout_ uint32_t *length)");
+const syscall = libc.func("long syscall(long number, long a, long b, long c)");
+const close = libc.func("int close(int fd)");
+const ioctl = libc.func("int ioctl(int fd, unsigned long request, _Out_ uint8_t *argument)");
+
+const SOL_SOCKET = 1;
+const SO_PEERCRED = 17;
+const TCGETS = 0x5401;
+const AF_INET = 2;
+const AF_INET6 = 10;
+// The same numbers on x86-64 and arm64 (the unified table from Linux 5.x on).
+const SYS_PIDFD_OPEN = 434;
+const SYS_PIDFD_GETFD = 438;
+// Bits of c_lflag, asm-generic/termbits.h.
+const ICANON = 0o2;
+const ECHO = 0o10;
+const LFLAG_OFFSET = 12;
+
+/** unix(7), SO_PEERCRED: who was at the other end when the connection was made. */
+export interface PeerCredentials {
+  pid: number;
+  uid: number;
+  gid: number;
+}
+
+/** The credentials of the process that connected to a Unix socket. */
+export function peerCredentials(fd: number): PeerCredentials {
+  const value = Buffer.alloc(12);
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, value, [12]) !== 0) throw failed("getsockopt(SO_PEERCRED)");
+  return { pid: value.readInt32LE(0), uid: value.readUInt32LE(4), gid: value.readUInt32LE(8) };
+}
+
+/**
+ * The address at the other end of socket `fd` of process `pid`, got by pidfd_getfd(2) and getpeername(2); null when
+ * that descriptor is no connected internet socket or the process is gone.
+ */
+export function peerAddressOf(pid: number, fd: number): string | null {
+  const pidfd = Number(syscall(SYS_PIDFD_OPEN, pid, 0, 0));
+  if (pidfd < 0) return null;
+  const copy = Number(syscall(SYS_PIDFD_GETFD, pidfd, fd, 0));
+  close(pidfd);
+  if (copy < 0) return null;
+  const address = Buffer.alloc(128);
+  const got = getpeername(copy, address, [address.length]);
+  close(copy);
+  return got === 0 ? formatAddress(address) : null;
+}
+
+/** True when a password is being typed: echo is off, and lines are edited by the kernel (getpass(3), sudo, ssh, passwd). */
+export function isEchoOff(terminalFd: number): boolean {
+  const modes = Buffer.alloc(64);
+  if (ioctl(terminalFd, TCGETS, modes) !== 0) return false;
+  const local = modes.readUInt32LE(LFLAG_OFFSET);
+  return (local & ECHO) === 0 && (local & ICANON) !== 0;
+}
+
+function formatAddress(address: Buffer): string | null {
+  const family = address.readUInt16LE(0);
+  if (family === AF_INET) return [...address.subarray(4, 8)].join(".");
+  if (family !== AF_INET6) return null;
+  const groups = Array.from({ length: 8 }, (_, i) => address.readUInt16BE(8 + 2 * i));
+  const mapped = groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff;
+  if (mapped) return [...address.subarray(20, 24)].join(".");
+  return groups.map((group) => group.toString(16)).join(":");
+}
+
+function failed(call: string): Error {
+  return new Error(`${call} failed: errno ${koffi.errno()}`);
+}

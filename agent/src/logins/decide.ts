@@ -1,0 +1,64 @@
+import { type ProvenIdentity, verifyIdentity } from "@sallyport/core/admission/verify-identity.ts";
+import type { Trust } from "@sallyport/core/messages/trust.ts";
+import { type Decision, evaluateLogin, type HostCondition } from "@sallyport/core/policy/evaluate.ts";
+import { RefusedError } from "@sallyport/core/policy/refusal.ts";
+import { parsePublicKeyLine } from "@sallyport/core/ssh/public-key.ts";
+import type { JwksCache } from "../policy/jwks-cache.ts";
+
+/** One question of sshd, parsed. */
+export interface Question {
+  account: string;
+  /** The certificate's blob. */
+  certificate: Uint8Array;
+  sourceAddress: string | null;
+}
+
+/** What the host can say of itself when a decision is made. */
+export interface DecisionContext {
+  trust: Trust;
+  jwks: JwksCache;
+  condition(): HostCondition;
+  /** Seconds since the epoch. */
+  now(): number;
+}
+
+export type Answer = Decision & { identity: ProvenIdentity | null };
+
+/** Makes the decision on a login: first who it is, then whether that person may. */
+export class Decider {
+  readonly #context: DecisionContext;
+  readonly #userCaKeys: Uint8Array[];
+
+  constructor(context: DecisionContext) {
+    this.#context = context;
+    this.#userCaKeys = context.trust.userCaKeys.map((line) => parsePublicKeyLine(line).blob);
+  }
+
+  async decide(question: Question): Promise<Answer> {
+    const { trust, jwks } = this.#context;
+    const now = this.#context.now();
+    let identity: ProvenIdentity;
+    try {
+      identity = await verifyIdentity(question.certificate, {
+        userCaKeys: this.#userCaKeys,
+        issuers: trust.issuers,
+        keys: (issuer) => jwks.get(issuer),
+        now,
+      });
+    } catch (error) {
+      if (!(error instanceof RefusedError)) throw error;
+      if (error.refusal.code === "token-key-unknown")
+        for (const { issuer } of trust.issuers) jwks.hint(issuer);
+      return { outcome: "refuse", refusal: error.refusal, member: null, engagement: null, identity: null };
+    }
+    return { ...this.again(identity, question.account, question.sourceAddress), identity };
+  }
+
+  /** The second half once more, for a session on a connection that was admitted a while ago. */
+  again(identity: ProvenIdentity, account: string, sourceAddress: string | null): Decision {
+    return evaluateLogin(
+      { identity, account, sourceAddress, now: this.#context.now() },
+      this.#context.condition(),
+    );
+  }
+}

@@ -1,0 +1,17 @@
+import type { ProvenIdentity } from "@sallyport/core/admission/verify-identity.ts";
+import type { ProcessIdentity } from "../kernel/processes.ts";
+
+/** What the agent answered to one sshd connection last; a session is bound to it by process ancestry. */
+export interface Login {
+  /** The sshd process that asked: the privileged monitor of the connection. */
+  monitor: ProcessIdentity;
+  account: string;
+  uid: number;
+  sourceAddress: string | null;
+  /** Null where identity was not proven: then there is nothing a session could be bound to. */
+  identity: ProvenIdentity | null;
+  /** Why it was refused and what the contractor is told; null where it was admitted. */
+  refused: { code: string; told: string | null } | null;
+  /** Seconds since the epoch. */
+  decidedAt: number;
+}

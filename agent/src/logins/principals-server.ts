@@ -1,0 +1,105 @@
+import { createServer, type Server, type Socket } from "node:net";
+import { PRINCIPAL } from "@sallyport/core/admission/certificate-extensions.ts";
+import type { Logger } from "winston";
+import { executableOf, peerAddress, processStat, uidOf } from "../kernel/processes.ts";
+import { socketCredentials } from "../kernel/socket-credentials.ts";
+import { decodeArguments, MAX_SHIM_FRAME, ShimFrameReader, shimFrame } from "../shim/shim-protocol.ts";
+import type { Accounts } from "./accounts.ts";
+import type { Answer, Decider } from "./decide.ts";
+import type { Login } from "./login.ts";
+import type { LoginRegistry } from "./login-registry.ts";
+
+export interface PrincipalsContext {
+  decider: Decider;
+  logins: LoginRegistry;
+  accounts: Accounts;
+  /** The program file of sshd, and the uid that it runs us under. */
+  sshd: string;
+  sshdUid: number;
+  /** Path of the shim, for the forced command. */
+  shim: string;
+  now(): number;
+  log: Logger;
+  /** Every decision, for the audit trail. */
+  onDecision(login: Login, answer: Answer): void;
+}
+
+/**
+ * The socket that AuthorizedPrincipalsCommand asks. Only sshd's own user may, and only as the child of an sshd of
+ * root's: nobody else can make a decision happen. The answer is text of our own, never text from the certificate.
+ */
+export function createPrincipalsServer(context: PrincipalsContext): Server {
+  return createServer((socket) => {
+    const reader = new ShimFrameReader();
+    socket.setTimeout(10_000, () => socket.destroy());
+    socket.on("error", () => {});
+    socket.on("data", (chunk) => {
+      const frames = reader.push(chunk);
+      const [frame] = frames ?? [];
+      if (frames === null || (frame !== undefined && frame.type !== "q")) socket.destroy();
+      else if (frame !== undefined) {
+        answer(context, socket, frame.data).then(
+          (text) => socket.end(shimFrame("p", Buffer.from(text))),
+          (error: unknown) => {
+            context.log.error("a question of sshd could not be answered", { error: String(error) });
+            socket.end(shimFrame("p"));
+          },
+        );
+      }
+    });
+  });
+}
+
+async function answer(context: PrincipalsContext, socket: Socket, data: Buffer): Promise<string> {
+  const monitor = askingSshd(context, socket);
+  if (monitor === null) {
+    context.log.warn("a question that no sshd of root's asked was not answered");
+    return "";
+  }
+  const question = readQuestion(data);
+  const account = question === null ? undefined : context.accounts.get(question.user);
+  if (question === null || account === undefined) return "";
+  const sourceAddress = peerAddress(monitor.pid);
+  const decision = await context.decider.decide({
+    account: account.name,
+    certificate: question.certificate,
+    sourceAddress,
+  });
+  const login: Login = {
+    monitor,
+    account: account.name,
+    uid: account.uid,
+    sourceAddress,
+    identity: decision.identity,
+    refused:
+      decision.outcome === "admit" ? null : { code: decision.refusal.code, told: decision.refusal.told },
+    decidedAt: context.now(),
+  };
+  context.logins.set(login);
+  context.onDecision(login, decision);
+  if (login.refused !== null && login.refused.told === null) return "";
+  // A refused contractor is let in as far as a forced command that says why; `shim session` asks us again which it is.
+  return `command="${context.shim} session",restrict,pty ${PRINCIPAL}\n`;
+}
+
+function askingSshd(context: PrincipalsContext, socket: Socket): { pid: number; startTime: number } | null {
+  const { pid, uid } = socketCredentials(socket);
+  const shim = uid === context.sshdUid ? processStat(pid) : null;
+  const parent = shim === null ? null : processStat(shim.parent);
+  if (parent === null || uidOf(parent.pid) !== 0 || executableOf(parent.pid) !== context.sshd) return null;
+  return { pid: parent.pid, startTime: parent.startTime };
+}
+
+function readQuestion(data: Buffer): { user: string; certificate: Uint8Array } | null {
+  const values = decodeArguments(data);
+  const user = values?.find((value) => value.startsWith("--user="))?.slice("--user=".length);
+  const key = values?.find((value) => value.startsWith("--key="))?.slice("--key=".length);
+  if (
+    user === undefined ||
+    key === undefined ||
+    key.length > MAX_SHIM_FRAME ||
+    !/^[A-Za-z0-9+/]+=*$/.test(key)
+  )
+    return null;
+  return { user, certificate: Buffer.from(key, "base64") };
+}

@@ -1,0 +1,111 @@
+import { createHash } from "node:crypto";
+import { mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { writeFileDurably } from "@sallyport/uplink/spool/durable.ts";
+import type { JSONWebKeySet } from "jose";
+import { z } from "zod";
+
+/** Least pause between two refreshes of one issuer that somebody's token asked for, in milliseconds. */
+const HINT_PAUSE_MS = 5_000;
+const FETCH_TIMEOUT_MS = 10_000;
+const MAX_DOCUMENT = 512 * 1024;
+const RETRY_MS = 5_000;
+
+const Discovery = z.object({ issuer: z.string(), jwks_uri: z.url() });
+const Keys = z.object({ keys: z.array(z.looseObject({ kty: z.string() })).max(100) });
+const Stored = z.object({ issuer: z.string(), jwks: Keys });
+
+/**
+ * The identity providers' public keys, straight from them: fetched in the background, kept on disk, asked for again
+ * when a token names an unknown one. A login never waits for a fetch.
+ */
+export class JwksCache {
+  readonly #directory: string;
+  readonly #issuers: readonly string[];
+  readonly #onTrouble: (message: string) => void;
+  readonly #keys = new Map<string, JSONWebKeySet>();
+  readonly #lastTry = new Map<string, number>();
+  readonly #running = new Map<string, Promise<void>>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(directory: string, issuers: readonly string[], onTrouble: (message: string) => void) {
+    this.#directory = directory;
+    this.#issuers = issuers;
+    this.#onTrouble = onTrouble;
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    for (const name of readdirSync(directory)) this.#load(join(directory, name));
+  }
+
+  /** The cached keys of an issuer, or undefined. */
+  get(issuer: string): JSONWebKeySet | undefined {
+    return this.#keys.get(issuer);
+  }
+
+  /** Starts the background refresh; the first one begins now. */
+  start(refreshSeconds: number): void {
+    for (const issuer of this.#issuers) void this.#refresh(issuer);
+    this.#timer = setInterval(() => {
+      for (const issuer of this.#issuers) void this.#refresh(issuer);
+    }, refreshSeconds * 1000);
+  }
+
+  /** A token names a key that is not cached (or the control plane says that one will come): fetch soon. */
+  hint(issuer: string, kid?: string): void {
+    if (!this.#issuers.includes(issuer)) return;
+    if (kid !== undefined && this.#keys.get(issuer)?.keys.some((key) => key.kid === kid)) return;
+    if (Date.now() - (this.#lastTry.get(issuer) ?? 0) >= HINT_PAUSE_MS) void this.#refresh(issuer);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  #refresh(issuer: string): Promise<void> {
+    const running =
+      this.#running.get(issuer) ?? this.#fetch(issuer).finally(() => this.#running.delete(issuer));
+    this.#running.set(issuer, running);
+    return running;
+  }
+
+  async #fetch(issuer: string): Promise<void> {
+    this.#lastTry.set(issuer, Date.now());
+    try {
+      const discovery = Discovery.parse(
+        await fetchJson(`${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`),
+      );
+      if (discovery.issuer !== issuer) throw new Error(`it calls itself ${discovery.issuer.slice(0, 200)}`);
+      const jwks = Keys.parse(await fetchJson(discovery.jwks_uri));
+      this.#keys.set(issuer, jwks as JSONWebKeySet);
+      writeFileDurably(this.#fileOf(issuer), JSON.stringify({ issuer, jwks }));
+    } catch (error) {
+      const reason = error instanceof Error ? error.message.slice(0, 300) : String(error);
+      this.#onTrouble(`keys of ${issuer} cannot be fetched: ${reason}`);
+      // Without any keys nobody gets in: do not wait for the next regular refresh.
+      if (!this.#keys.has(issuer)) setTimeout(() => void this.#refresh(issuer), RETRY_MS).unref();
+    }
+  }
+
+  #fileOf(issuer: string): string {
+    return join(this.#directory, `${createHash("sha256").update(issuer).digest("hex").slice(0, 32)}.json`);
+  }
+
+  #load(path: string): void {
+    try {
+      const stored = Stored.parse(JSON.parse(readFileSync(path, "utf8")));
+      if (this.#issuers.includes(stored.issuer)) this.#keys.set(stored.issuer, stored.jwks as JSONWebKeySet);
+    } catch {
+      this.#onTrouble(`${path} is damaged and is fetched anew`);
+    }
+  }
+}
+
+async function fetchJson(url: string): Promise<unknown> {
+  const { protocol, hostname } = new URL(url);
+  const loopback = hostname === "localhost" || hostname === "[::1]" || /^127\./.test(hostname);
+  if (protocol !== "https:" && !(protocol === "http:" && loopback)) throw new Error(`${url} is not https`);
+  const response = await fetch(url, { signal: AbortSignal.timeout(FETCH_TIMEOUT_MS), redirect: "error" });
+  if (!response.ok) throw new Error(`${url} answers ${response.status}`);
+  const text = await response.text();
+  if (text.length > MAX_DOCUMENT) throw new Error(`${url} is too large`);
+  return JSON.parse(text);
+}

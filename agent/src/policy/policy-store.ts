@@ -1,0 +1,109 @@
+import { existsSync, readFileSync } from "node:fs";
+import { SallyportError } from "@sallyport/core/errors.ts";
+import type { Trust } from "@sallyport/core/messages/trust.ts";
+import type { Bundle } from "@sallyport/core/policy/bundle.ts";
+import { type Revocation, RevocationIndex } from "@sallyport/core/policy/revocation.ts";
+import { verifyBundle, verifyLease } from "@sallyport/core/policy/signed-document.ts";
+import { writeFileDurably } from "@sallyport/uplink/spool/durable.ts";
+
+/**
+ * The policy that this host goes by: the newest bundle that a pinned key signed, its lease, and the revocations that
+ * came since. Kept on disk as it was signed, so that a restart without a control plane admits what it may, and a lower
+ * version is refused then too.
+ */
+export class PolicyStore {
+  readonly #path: string;
+  readonly #hostId: string;
+  readonly #policyKeys: Trust["policyKeys"];
+  #bundle: Bundle | null = null;
+  #leaseUntil = 0;
+  #revocations = new RevocationIndex();
+  readonly #pushed = new Map<string, Revocation>();
+
+  constructor(path: string, hostId: string, policyKeys: Trust["policyKeys"]) {
+    this.#path = path;
+    this.#hostId = hostId;
+    this.#policyKeys = policyKeys;
+  }
+
+  get bundle(): Bundle | null {
+    return this.#bundle;
+  }
+
+  get leaseUntil(): number {
+    return this.#leaseUntil;
+  }
+
+  get revocations(): RevocationIndex {
+    return this.#revocations;
+  }
+
+  /** Loads what was there before a restart. A damaged or foreign file counts as none; the error says which. */
+  async load(): Promise<void> {
+    if (!existsSync(this.#path)) return;
+    const [bundle = "", lease] = readFileSync(this.#path, "utf8").split("\n");
+    this.#apply(await this.#verify(bundle));
+    if (lease) await this.#extend(lease);
+  }
+
+  /** Takes a new bundle. Codes `bundle-bad-signature`, `bundle-wrong-host`, `bundle-older`: then nothing changes. */
+  async accept(jws: string): Promise<Bundle> {
+    const bundle = await this.#verify(jws);
+    if (this.#bundle !== null && bundle.version < this.#bundle.version) {
+      throw new SallyportError(
+        "bundle-older",
+        `Bundle ${bundle.version} is older than ${this.#bundle.version}.`,
+      );
+    }
+    writeFileDurably(this.#path, `${jws}\n`);
+    this.#apply(bundle);
+    return bundle;
+  }
+
+  /** Takes a lease for the bundle we have. Same codes as {@link accept}. */
+  async renew(jws: string): Promise<void> {
+    await this.#extend(jws);
+    const [bundle = ""] = readFileSync(this.#path, "utf8").split("\n");
+    writeFileDurably(this.#path, `${bundle}\n${jws}\n`);
+  }
+
+  /** Takes a revocation that was pushed; it only ever narrows, so the authenticated link is enough. */
+  revoke(entry: Revocation): void {
+    this.#pushed.set(entry.id, entry);
+    this.#revocations.add(entry);
+  }
+
+  #apply(bundle: Bundle): void {
+    this.#bundle = bundle;
+    this.#leaseUntil = Math.max(this.#leaseUntil, bundle.leaseUntil);
+    // A bundle may have been made before a push reached us: what it does not know yet stays in force.
+    for (const [id, entry] of this.#pushed)
+      if (entry.sequence <= bundle.revocationSequence) this.#pushed.delete(id);
+    this.#revocations = new RevocationIndex([...bundle.revocations, ...this.#pushed.values()]);
+  }
+
+  async #verify(jws: string): Promise<Bundle> {
+    const bundle = await verifyBundle(jws, this.#policyKeys);
+    if (bundle.host.id !== this.#hostId) {
+      throw new SallyportError(
+        "bundle-wrong-host",
+        `The bundle is for host ${bundle.host.id}, we are ${this.#hostId}.`,
+      );
+    }
+    return bundle;
+  }
+
+  async #extend(jws: string): Promise<void> {
+    const lease = await verifyLease(jws, this.#policyKeys);
+    if (lease.hostId !== this.#hostId) {
+      throw new SallyportError(
+        "bundle-wrong-host",
+        `The lease is for host ${lease.hostId}, we are ${this.#hostId}.`,
+      );
+    }
+    if (this.#bundle === null || lease.bundleVersion < this.#bundle.version) {
+      throw new SallyportError("bundle-older", `The lease is for bundle ${lease.bundleVersion}.`);
+    }
+    this.#leaseUntil = Math.max(this.#leaseUntil, lease.leaseUntil);
+  }
+}

@@ -1,0 +1,195 @@
+import type { KeyObject } from "node:crypto";
+import { chmodSync, rmSync } from "node:fs";
+import { createServer, type Server, type Socket } from "node:net";
+import type { SessionId } from "@sallyport/core/names.ts";
+import type { EndRecord, StartRecord } from "@sallyport/core/recording/frame.ts";
+import { RecordingWriter } from "@sallyport/uplink/spool/recording-writer.ts";
+import type { ProcessIdentity } from "../kernel/processes.ts";
+import { socketCredentials } from "../kernel/socket-credentials.ts";
+import type { LiveSession, Ticket, ToRecorder } from "../recorders/control-messages.ts";
+import { decodeHello, type ShimFrame } from "../shim/shim-protocol.ts";
+import { CommandSession } from "./command-session.ts";
+import { ControlLink } from "./control-link.ts";
+import type { Session } from "./session.ts";
+import { ShimConnection } from "./shim-connection.ts";
+import { TerminalSession } from "./terminal-session.ts";
+
+/** How long a shim may wait for its ticket, or a ticket for its shim. */
+const TICKET_WAIT_MS = 5_000;
+const TICK_MS = 250;
+
+export interface RecorderSettings {
+  version: string;
+  spool: string;
+  socketPath: string;
+  controlPath: string;
+  hostKey: KeyObject;
+  process: ProcessIdentity;
+}
+
+interface Arrival {
+  connection: ShimConnection;
+  pid: number;
+  hello: { rows: number; columns: number; term: string };
+}
+
+/** One recorder: takes tickets from the agent and shims from sshd, and records what passes between them. */
+export class Recorder {
+  readonly #settings: RecorderSettings;
+  readonly #control: ControlLink;
+  readonly #server: Server;
+  readonly #tickets = new Map<string, Ticket>();
+  readonly #arrivals = new Map<string, Arrival>();
+  readonly #sessions = new Map<SessionId, { live: LiveSession; session: Session; writer: RecordingWriter }>();
+  #draining = false;
+
+  constructor(settings: RecorderSettings) {
+    this.#settings = settings;
+    this.#control = new ControlLink(
+      settings.controlPath,
+      () => this.#hello(),
+      (message) => this.#command(message),
+    );
+    this.#server = createServer((socket) => this.#accept(socket));
+  }
+
+  start(): void {
+    const { socketPath } = this.#settings;
+    rmSync(socketPath, { force: true });
+    this.#server.listen(socketPath, () => {
+      // Any account's shim connects here; the ticket and SO_PEERCRED say which may have which session.
+      chmodSync(socketPath, 0o666);
+      this.#control.start();
+    });
+    setInterval(() => {
+      const now = Date.now();
+      for (const { writer } of this.#sessions.values()) writer.tick(now);
+    }, TICK_MS);
+  }
+
+  #hello() {
+    const { version, socketPath, process } = this.#settings;
+    return {
+      type: "hello" as const,
+      version,
+      socketPath,
+      process,
+      sessions: [...this.#sessions.values()].map((one) => one.live),
+    };
+  }
+
+  #command(message: ToRecorder): void {
+    switch (message.type) {
+      case "ticket":
+        this.#tickets.set(message.ticket, message);
+        setTimeout(() => this.#tickets.delete(message.ticket), TICKET_WAIT_MS);
+        this.#match(message.ticket);
+        break;
+      case "message":
+        this.#sessions.get(message.session)?.session.message(message.text);
+        break;
+      case "end":
+        this.#end(message);
+        break;
+      case "drain":
+        this.#draining = true;
+        this.#leaveWhenDrained();
+        break;
+    }
+  }
+
+  #end(message: Extract<ToRecorder, { type: "end" }>): void {
+    const session = this.#sessions.get(message.session)?.session;
+    if (session === undefined) return;
+    if (message.text !== "") session.message(message.text);
+    session.end({ reason: message.reason, detail: message.detail, exitStatus: null, signal: null });
+  }
+
+  #accept(socket: Socket): void {
+    const { pid } = socketCredentials(socket);
+    const connection = new ShimConnection(socket);
+    const timeout = setTimeout(() => connection.destroy(), TICKET_WAIT_MS);
+    connection.onFrames = ([first]) => {
+      clearTimeout(timeout);
+      this.#arrived(connection, pid, first);
+    };
+    connection.onClosed = () => clearTimeout(timeout);
+  }
+
+  #arrived(connection: ShimConnection, pid: number, frame: ShimFrame | undefined): void {
+    const hello = frame?.type === "h" ? decodeHello(frame.data) : null;
+    if (hello === null || this.#arrivals.has(hello.ticket)) {
+      connection.destroy();
+      return;
+    }
+    this.#arrivals.set(hello.ticket, { connection, pid, hello });
+    // The ticket comes by another socket and may be a moment behind.
+    setTimeout(() => {
+      if (this.#arrivals.delete(hello.ticket)) connection.destroy();
+    }, TICKET_WAIT_MS);
+    this.#match(hello.ticket);
+  }
+
+  #match(key: string): void {
+    const ticket = this.#tickets.get(key);
+    const arrival = this.#arrivals.get(key);
+    if (ticket === undefined || arrival === undefined) return;
+    this.#tickets.delete(key);
+    this.#arrivals.delete(key);
+    if (ticket.live.shim.pid === arrival.pid) this.#begin(ticket, arrival);
+    else arrival.connection.destroy();
+  }
+
+  #begin(ticket: Ticket, arrival: Arrival): void {
+    const { session: id } = ticket.live;
+    const { connection, hello } = arrival;
+    const terminal = ticket.live.start.kind === "pty";
+    const start: StartRecord = {
+      ...ticket.live.start,
+      startedAt: Date.now(),
+      terminal: terminal ? { term: hello.term || "dumb", columns: hello.columns, rows: hello.rows } : null,
+    };
+    const live = { ...ticket.live, start };
+    const began = performance.now();
+    try {
+      const writer = new RecordingWriter(start, id, {
+        spool: this.#settings.spool,
+        hostKey: this.#settings.hostKey,
+        owner: JSON.stringify(this.#settings.process),
+        micros: () => Math.round((performance.now() - began) * 1000),
+        onSealed: (session, sequence) => this.#control.send({ type: "sealed", session, sequence }),
+        onFailed: (error) => this.#failed(id, error),
+      });
+      const context = { ticket, connection, writer, onEnded: (end: EndRecord) => this.#ended(id, end) };
+      const session = terminal ? new TerminalSession(context, hello) : new CommandSession(context);
+      this.#sessions.set(id, { live, session, writer });
+      this.#control.send({ type: "started", live });
+    } catch (error) {
+      this.#control.send({ type: "failed", session: id, message: String(error) });
+      connection.destroy();
+    }
+  }
+
+  #ended(id: SessionId, end: EndRecord): void {
+    this.#sessions.delete(id);
+    this.#control.send({ type: "ended", session: id, end });
+    this.#leaveWhenDrained();
+  }
+
+  /** The spool takes nothing more, so the session stops: it does not go on unrecorded. */
+  #failed(id: SessionId, error: unknown): void {
+    const entry = this.#sessions.get(id);
+    this.#sessions.delete(id);
+    this.#control.send({ type: "failed", session: id, message: String(error) });
+    entry?.session.abandon(
+      "sallyport: this session cannot be recorded any longer, so it ends. Tell the host's administrators.\n",
+    );
+    this.#leaveWhenDrained();
+  }
+
+  #leaveWhenDrained(): void {
+    if (!this.#draining || this.#sessions.size > 0) return;
+    rmSync(this.#settings.socketPath, { force: true });
+    process.exit(0);
+  }
+}

@@ -1,0 +1,76 @@
+import { SessionId } from "@sallyport/core/names.ts";
+import { EndRecord, StartRecord } from "@sallyport/core/recording/frame.ts";
+import { z } from "zod";
+
+/*
+ * Between agent and recorders, over a Unix socket that only root can open: JSON lines. A recorder connects, says what
+ * sessions it holds, and connects again when the agent comes back after a restart.
+ */
+
+const Process = z.object({ pid: z.int(), startTime: z.number() });
+
+/** A session as its recorder knows it: enough for a restarted agent to warn, end and account for it. */
+export const LiveSession = z.object({
+  session: SessionId,
+  start: StartRecord,
+  /** The shim that carries it. */
+  shim: Process,
+  /** The sshd process that asked for the decision (the privileged monitor of the connection). */
+  monitor: Process,
+});
+export type LiveSession = z.infer<typeof LiveSession>;
+
+/** What the agent hands to a recorder before the shim arrives with the same ticket. */
+export const Ticket = z.object({
+  type: z.literal("ticket"),
+  ticket: z.string().length(64),
+  live: LiveSession,
+  /** Uid and gid that own the session's terminal. */
+  uid: z.int(),
+  gid: z.int(),
+  /** The account's shell inside the recording, and the command for its `-c`, base64; null starts a login shell. */
+  shell: z.string(),
+  command: z.string().nullable(),
+});
+export type Ticket = z.infer<typeof Ticket>;
+
+export const ToRecorder = z.discriminatedUnion("type", [
+  Ticket,
+  z.object({ type: z.literal("message"), session: SessionId, text: z.string() }),
+  z.object({
+    type: z.literal("end"),
+    session: SessionId,
+    reason: EndRecord.shape.reason,
+    detail: z.string(),
+    text: z.string(),
+  }),
+  /** Accept no new sessions and exit when the last is over. */
+  z.object({ type: z.literal("drain") }),
+]);
+export type ToRecorder = z.infer<typeof ToRecorder>;
+
+export const FromRecorder = z.discriminatedUnion("type", [
+  z.object({
+    type: z.literal("hello"),
+    version: z.string(),
+    process: Process,
+    socketPath: z.string(),
+    sessions: z.array(LiveSession),
+  }),
+  z.object({ type: z.literal("started"), live: LiveSession }),
+  z.object({ type: z.literal("sealed"), session: SessionId, sequence: z.int() }),
+  z.object({ type: z.literal("ended"), session: SessionId, end: EndRecord }),
+  z.object({ type: z.literal("failed"), session: SessionId, message: z.string() }),
+]);
+export type FromRecorder = z.infer<typeof FromRecorder>;
+
+/** Splits a stream of JSON lines; a line over 1 MiB ends the reading (returns null). */
+export class LineReader {
+  #rest = "";
+
+  push(chunk: string): string[] | null {
+    const lines = (this.#rest + chunk).split("\n");
+    this.#rest = lines.pop() ?? "";
+    return this.#rest.length > 1024 * 1024 ? null : lines;
+  }
+}

@@ -1,0 +1,196 @@
+import { randomBytes } from "node:crypto";
+import { createServer, type Server, type Socket } from "node:net";
+import { makeId, SessionId } from "@sallyport/core/names.ts";
+import type { Admission } from "@sallyport/core/policy/evaluate.ts";
+import type { StartRecord } from "@sallyport/core/recording/frame.ts";
+import type { Logger } from "winston";
+import { executableOf, type ProcessStat, processStat } from "../kernel/processes.ts";
+import { socketCredentials } from "../kernel/socket-credentials.ts";
+import type { Account, Accounts } from "../logins/accounts.ts";
+import type { Decider } from "../logins/decide.ts";
+import type { Login } from "../logins/login.ts";
+import type { LoginRegistry } from "../logins/login-registry.ts";
+import type { LiveSession, Ticket } from "../recorders/control-messages.ts";
+import type { RecorderPool } from "../recorders/recorder-pool.ts";
+import { decodeSessionRequest, ShimFrameReader, shimFrame, TICKET_LENGTH } from "../shim/shim-protocol.ts";
+
+/** Exit status of a session that was refused; docs/exit-codes.md. */
+const EXIT_REFUSED = 254;
+
+export interface SessionServerContext {
+  logins: LoginRegistry;
+  accounts: Accounts;
+  decider: Decider;
+  pool: RecorderPool;
+  host: { id: string; name: string };
+  sshd: string;
+  shim: string;
+  /** Shell inside the recording, for accounts whose login shell is the shim. */
+  shell: string;
+  log: Logger;
+  onRefused(login: Login | null, code: string, detail: string): void;
+}
+
+/** A session may not start; `told` is shown to the contractor. */
+class SessionRefused extends Error {
+  readonly code: string;
+  readonly told: string;
+  readonly login: Login | null;
+
+  constructor(code: string, told: string, login: Login | null) {
+    super(code);
+    this.code = code;
+    this.told = told;
+    this.login = login;
+  }
+}
+
+const NOT_A_LOGIN =
+  "This account is used through Sallyport only: log in with ssh and a certificate from: sallyport login\n" +
+  "(An administrator can use: su -s /bin/bash ACCOUNT)";
+
+/**
+ * The socket that every session's shim asks. Nothing that the user controls is believed: the process at the other end
+ * is known from the kernel (SO_PEERCRED), its sshd ancestor must be the one that asked for a decision, and that
+ * decision is made once more before the session starts.
+ */
+export function createSessionServer(context: SessionServerContext): Server {
+  return createServer((socket) => {
+    const reader = new ShimFrameReader();
+    socket.setTimeout(10_000, () => socket.destroy());
+    socket.on("error", () => {});
+    socket.on("data", (chunk) => {
+      const [frame] = reader.push(chunk) ?? [undefined];
+      if (frame !== undefined)
+        socket.end(frame.type === "s" ? reply(context, socket, frame.data) : refusal("This is no session."));
+    });
+  });
+}
+
+function reply(context: SessionServerContext, socket: Socket, data: Buffer): Buffer {
+  try {
+    return grant(context, socket, data);
+  } catch (error) {
+    if (error instanceof SessionRefused) {
+      context.onRefused(error.login, error.code, error.told);
+      return refusal(error.told);
+    }
+    context.log.error("a session could not be started", { error: String(error) });
+    return refusal("This session cannot be started right now. Try again in a minute.");
+  }
+}
+
+function grant(context: SessionServerContext, socket: Socket, data: Buffer): Buffer {
+  const request = decodeSessionRequest(data);
+  if (request === null)
+    throw new SessionRefused("session-malformed", "This is no session that this host understands.", null);
+  const { pid, uid } = socketCredentials(socket);
+  const { shim, login } = findLogin(context, pid, uid);
+  const account = checkAccount(context, login);
+  const admission = decideAgain(context, login);
+  const recorder = context.pool.choose();
+  if (recorder === null) {
+    throw new SessionRefused(
+      "recorder-unavailable",
+      "Sessions cannot be recorded on this host right now. Try again in a minute.",
+      login,
+    );
+  }
+  const ticket = makeTicket(context, { shim, login, account, admission, ...request });
+  recorder.send(ticket);
+  return shimFrame("g", Buffer.from(ticket.ticket, "hex"), Buffer.from(recorder.socketPath));
+}
+
+/** shim → sshd (the user's process) → sshd (the monitor that asked): nothing else may stand between. */
+function findLogin(
+  context: SessionServerContext,
+  pid: number,
+  uid: number,
+): { shim: ProcessStat; login: Login } {
+  const shim = processStat(pid);
+  const parent = shim === null ? null : processStat(shim.parent);
+  const fromSshd = parent !== null && executableOf(parent.pid) === context.sshd;
+  const monitor = fromSshd ? processStat(parent.parent) : null;
+  const login =
+    monitor === null ? undefined : context.logins.get({ pid: monitor.pid, startTime: monitor.startTime });
+  if (shim === null || login === undefined) throw new SessionRefused("no-login", NOT_A_LOGIN, null);
+  if (login.uid !== uid) throw new SessionRefused("wrong-uid", NOT_A_LOGIN, login);
+  return { shim, login };
+}
+
+function checkAccount(context: SessionServerContext, login: Login): Account {
+  const account = context.accounts.get(login.account);
+  if (account === undefined || account.uid !== login.uid) {
+    throw new SessionRefused(
+      "account-changed",
+      "This account has changed since you logged in. Log in again.",
+      login,
+    );
+  }
+  return account;
+}
+
+/** What held at login may hold no longer: a connection can stay open for days and start session after session. */
+function decideAgain(context: SessionServerContext, login: Login): Admission {
+  if (login.identity === null) throw new SessionRefused("no-login", NOT_A_LOGIN, login);
+  const decision = context.decider.again(login.identity, login.account, login.sourceAddress);
+  if (decision.outcome === "refuse") {
+    const { code, told } = decision.refusal;
+    throw new SessionRefused(code, told ?? "Access is refused.", login);
+  }
+  return decision;
+}
+
+interface Grant {
+  shim: ProcessStat;
+  login: Login;
+  account: Account;
+  admission: Admission;
+  terminal: boolean;
+  command: Buffer | null;
+}
+
+function makeTicket(context: SessionServerContext, grant: Grant): Ticket {
+  const { login, account, admission } = grant;
+  if (login.identity === null) throw new TypeError("a ticket needs an identity");
+  const session = SessionId.parse(makeId("ses", Date.now(), randomBytes(10)));
+  const { token, certificateSerial, keyFingerprint } = login.identity;
+  const start: StartRecord = {
+    v: 1,
+    session,
+    host: context.host,
+    account: account.name,
+    member: {
+      id: admission.member.id,
+      name: admission.member.name,
+      issuer: token.issuer,
+      subject: token.subject,
+    },
+    engagement: { id: admission.engagement.id, name: admission.engagement.name },
+    login: { certificateSerial, keyFingerprint, sourceAddress: login.sourceAddress, mfa: token.mfa },
+    kind: grant.terminal ? "pty" : "command",
+    command: grant.command === null ? null : grant.command.toString("utf8"),
+    terminal: null,
+    startedAt: Date.now(),
+  };
+  const { pid, startTime } = grant.shim;
+  const live: LiveSession = { session, start, shim: { pid, startTime }, monitor: login.monitor };
+  return {
+    type: "ticket",
+    ticket: randomBytes(TICKET_LENGTH).toString("hex"),
+    live,
+    uid: account.uid,
+    gid: account.gid,
+    shell: account.shell === context.shim ? context.shell : account.shell,
+    command: grant.command === null ? null : grant.command.toString("base64"),
+  };
+}
+
+function refusal(text: string): Buffer {
+  const lines = text.trimEnd().split("\n");
+  return shimFrame(
+    "r",
+    Uint8Array.of(EXIT_REFUSED),
+    Buffer.from(lines.map((line) => `sallyport: ${line}\n`).join("")),
+  );
+}

@@ -1,0 +1,137 @@
+/*
+ * What the shim says to agent and recorder, and they to it. A frame is `u32 length | type (1 byte) | payload`, the
+ * length counting type and payload, all numbers big-endian. `agent/shim/*.c` is the other side.
+ *
+ *   shim → agent      q  principals: the arguments, each `u32 length | bytes`
+ *                     s  session: version, flags (1 = terminal), has command, command
+ *   agent → shim      p  text to print for sshd; empty denies
+ *                     r  refused: exit status, text for the contractor
+ *                     g  go: ticket (32), path of the recorder's socket
+ *   shim → recorder   h  hello: ticket (32), rows, columns, x and y pixels (u16 each), TERM
+ *                     c  the child has been started
+ *                     i  input, j end of input, o output, e standard error (o and e without a terminal only)
+ *                     n  new window size (4 × u16), w the child has ended: 0 exit | 1 signal, value
+ *   recorder → shim   x  what to start: fields `kind | u32 length | bytes`
+ *                        (t terminal, f file, a argument, e NAME=value to set, u name to unset)
+ *                     d  output to show, t text of ours to show
+ *                     a  this many more bytes of output and standard error are recorded and may be shown (2 × u32)
+ *                     z  the session is over: 0 exit | 1 signal, value
+ */
+
+/** Version of the `s` frame that we speak. */
+export const SHIM_PROTOCOL_VERSION = 1;
+/** Largest frame, type included; the same in shim.h. */
+export const MAX_SHIM_FRAME: number = 256 * 1024;
+export const TICKET_LENGTH = 32;
+
+/** A frame from the shim; `data` is valid until the next chunk is pushed. */
+export interface ShimFrame {
+  type: string;
+  data: Buffer;
+}
+
+/** Cuts a byte stream into frames. `push` returns the whole frames; null means a frame too large: close. */
+export class ShimFrameReader {
+  #rest: Buffer = Buffer.alloc(0);
+
+  push(chunk: Buffer): ShimFrame[] | null {
+    const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    const frames: ShimFrame[] = [];
+    let at = 0;
+    while (bytes.length - at >= 5) {
+      const length = bytes.readUInt32BE(at);
+      if (length < 1 || length > MAX_SHIM_FRAME) return null;
+      if (bytes.length - at < 4 + length) break;
+      frames.push({
+        type: String.fromCharCode(bytes[at + 4] ?? 0),
+        data: bytes.subarray(at + 5, at + 4 + length),
+      });
+      at += 4 + length;
+    }
+    this.#rest = bytes.subarray(at);
+    return frames;
+  }
+}
+
+/** Encodes one frame. */
+export function shimFrame(type: string, ...parts: Uint8Array[]): Buffer {
+  const length = parts.reduce((sum, part) => sum + part.length, 1);
+  const head = shimFrameHead(type, length - 1);
+  return Buffer.concat([head, ...parts], 4 + length);
+}
+
+/** The first five bytes of a frame whose payload is written separately. */
+export function shimFrameHead(type: string, payloadLength: number): Buffer {
+  const head = Buffer.allocUnsafe(5);
+  head.writeUInt32BE(payloadLength + 1, 0);
+  head.writeUInt8(type.charCodeAt(0), 4);
+  return head;
+}
+
+/** The arguments in a `q` frame; null when it is malformed. */
+export function decodeArguments(data: Buffer): string[] | null {
+  const values: string[] = [];
+  for (let at = 0; at < data.length; ) {
+    if (data.length - at < 4) return null;
+    const length = data.readUInt32BE(at);
+    at += 4;
+    if (length > data.length - at) return null;
+    values.push(data.toString("utf8", at, at + length));
+    at += length;
+  }
+  return values;
+}
+
+/** What the shim asks a session for; null when the frame is malformed or of another version. */
+export function decodeSessionRequest(data: Buffer): { terminal: boolean; command: Buffer | null } | null {
+  if (data.length < 3 || data[0] !== SHIM_PROTOCOL_VERSION) return null;
+  return { terminal: data[1] === 1, command: data[2] === 1 ? Buffer.from(data.subarray(3)) : null };
+}
+
+/** The hello of a shim to its recorder; null when malformed. */
+export function decodeHello(
+  data: Buffer,
+): { ticket: string; rows: number; columns: number; term: string } | null {
+  if (data.length < TICKET_LENGTH + 8 || data.length > TICKET_LENGTH + 8 + 128) return null;
+  const term = data.toString("latin1", TICKET_LENGTH + 8);
+  return {
+    ticket: data.toString("hex", 0, TICKET_LENGTH),
+    rows: data.readUInt16BE(TICKET_LENGTH),
+    columns: data.readUInt16BE(TICKET_LENGTH + 2),
+    term: /^[A-Za-z0-9._+-]*$/.test(term) ? term : "",
+  };
+}
+
+/** How a child ended, from a `w` frame; null when malformed. */
+export function decodeChildStatus(data: Buffer): { signal: boolean; value: number } | null {
+  if (data.length !== 2 || (data[0] ?? 2) > 1) return null;
+  return { signal: data[0] === 1, value: data[1] ?? 0 };
+}
+
+/** What the shim should start. */
+export interface StartInstructions {
+  terminal: string | null;
+  file: string;
+  /** Bytes, because a command line is bytes (RFC 4254 §6.5) and must be executed as it came. */
+  arguments: (string | Uint8Array)[];
+  set: Record<string, string>;
+  unset: string[];
+}
+
+/** Encodes an `x` frame. */
+export function encodeStart(start: StartInstructions): Buffer {
+  const fields: Buffer[] = [];
+  const add = (kind: string, value: string | Uint8Array): void => {
+    const bytes = Buffer.from(value as Uint8Array);
+    const head = Buffer.allocUnsafe(5);
+    head.writeUInt8(kind.charCodeAt(0), 0);
+    head.writeUInt32BE(bytes.length, 1);
+    fields.push(head, bytes);
+  };
+  if (start.terminal !== null) add("t", start.terminal);
+  add("f", start.file);
+  for (const argument of start.arguments) add("a", argument);
+  for (const name of start.unset) add("u", name);
+  for (const [name, value] of Object.entries(start.set)) add("e", `${name}=${value}`);
+  return shimFrame("x", ...fields);
+}

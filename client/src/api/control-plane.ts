@@ -1,0 +1,144 @@
+import { SallyportError } from "@sallyport/core/errors.ts";
+import {
+  type CertificateRequest,
+  CertificateResponse,
+  ChallengeResponse,
+  ClientConfiguration,
+  type EndEngagementRequest,
+  LastRefusal,
+  Me,
+  type RevocationRequest,
+  RevocationResponse,
+  SessionSummary,
+} from "@sallyport/core/messages/client-api.ts";
+import { EpochSeconds } from "@sallyport/core/names.ts";
+import { z } from "zod";
+import { type ApiAnswer, type ApiRequest, callApi } from "./http.ts";
+
+const MAX_JSON = 8 * 1024 * 1024;
+const MAX_RECORDING = 1024 * 1024 * 1024;
+
+/** Who acknowledged a revocation, and what it ended. */
+export type RevocationAnswer = z.infer<typeof RevocationResponse>;
+
+/** What sessions to list; the control plane filters. */
+export interface SessionFilter {
+  state?: "live";
+  host?: string;
+  member?: string;
+  limit?: number;
+}
+
+/** What `GET /engagements` says beyond what `GET /me` does; a control plane may leave it out or say more. */
+const Engagement = Me.shape.engagements.element
+  .extend({
+    vendor: z.string().optional(),
+    ended: z.looseObject({ at: EpochSeconds, by: z.string(), reason: z.string() }).nullish(),
+    members: z
+      .array(z.looseObject({ id: z.string(), name: z.string(), email: z.string().nullish() }))
+      .optional(),
+  })
+  .loose();
+export type Engagement = z.infer<typeof Engagement>;
+
+const Acknowledgements = z.object({
+  hosts: z.array(z.object({ host: z.string(), acknowledged: z.boolean() })).default([]),
+});
+/** Which hosts know of a change. */
+export type Acknowledgements = z.infer<typeof Acknowledgements>;
+
+/** A recording as it is stored, and the key of the host that made it, as the control plane knows it. */
+export interface StoredRecording {
+  bytes: Buffer;
+  hostKey: string | null;
+}
+
+/** The HTTP API of one control plane, as `core/messages/client-api.ts` has it. Every answer passes its schema. */
+export class ControlPlane {
+  readonly #origin: string;
+  readonly #token: string | undefined;
+
+  constructor(origin: string, token?: string) {
+    this.#origin = origin;
+    this.#token = token;
+  }
+
+  clientConfiguration(): Promise<ClientConfiguration> {
+    return this.#json(ClientConfiguration, { method: "GET", path: "/client-configuration" });
+  }
+
+  challenge(): Promise<z.infer<typeof ChallengeResponse>> {
+    return this.#json(ChallengeResponse, { method: "POST", path: "/challenges", body: {} });
+  }
+
+  certificate(body: CertificateRequest): Promise<CertificateResponse> {
+    return this.#json(CertificateResponse, { method: "POST", path: "/certificates", body });
+  }
+
+  me(): Promise<Me> {
+    return this.#json(Me, { method: "GET", path: "/me" });
+  }
+
+  lastRefusal(): Promise<LastRefusal> {
+    return this.#json(LastRefusal, { method: "GET", path: "/me/refusal" });
+  }
+
+  /** Newest first. */
+  async sessions(filter: SessionFilter): Promise<SessionSummary[]> {
+    const query = new URLSearchParams();
+    for (const [name, value] of Object.entries(filter))
+      if (value !== undefined) query.set(name, String(value));
+    const path = query.size === 0 ? "/sessions" : `/sessions?${query}`;
+    return await this.#json(z.array(SessionSummary), { method: "GET", path });
+  }
+
+  async recording(sessionId: string, onProgress?: (bytes: number) => void): Promise<StoredRecording> {
+    const answer = await this.#call({
+      method: "GET",
+      path: `/sessions/${encodeURIComponent(sessionId)}/recording`,
+      maxBytes: MAX_RECORDING,
+      ...(onProgress === undefined ? {} : { onProgress }),
+    });
+    return { bytes: answer.body, hostKey: answer.headers.get("x-sallyport-host-key") };
+  }
+
+  revoke(body: z.infer<typeof RevocationRequest>): Promise<RevocationAnswer> {
+    return this.#json(RevocationResponse, { method: "POST", path: "/revocations", body });
+  }
+
+  /** For a contractor their own, for staff all of them. */
+  engagements(): Promise<Engagement[]> {
+    return this.#json(z.array(Engagement), { method: "GET", path: "/engagements" });
+  }
+
+  endEngagement(name: string, reason: string): Promise<Acknowledgements> {
+    const body: z.infer<typeof EndEngagementRequest> = { reason };
+    return this.#json(Acknowledgements, {
+      method: "POST",
+      path: `/engagements/${encodeURIComponent(name)}/end`,
+      body,
+    });
+  }
+
+  /** Makes the API token worthless. */
+  async deleteToken(): Promise<void> {
+    await this.#call({ method: "DELETE", path: "/token", maxBytes: MAX_JSON });
+  }
+
+  async #json<T>(schema: { parse(value: unknown): T }, request: Omit<ApiRequest, "maxBytes">): Promise<T> {
+    const { body } = await this.#call({ ...request, maxBytes: MAX_JSON });
+    try {
+      return schema.parse(JSON.parse(body.toString("utf8")));
+    } catch (cause) {
+      throw new SallyportError(
+        "message-malformed",
+        `${this.#origin} answered ${request.method} ${request.path} in a way that this sallyport does not understand; is it a Sallyport control plane of this version?`,
+        { cause },
+      );
+    }
+  }
+
+  #call(request: ApiRequest): Promise<ApiAnswer> {
+    return callApi(this.#origin, this.#token === undefined ? request : { ...request, token: this.#token });
+  }
+}

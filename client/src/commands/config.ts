@@ -1,0 +1,33 @@
+import type { Command } from "commander";
+import type { Context } from "../context.ts";
+import { addInclude, includeLine } from "../ssh-config/include-line.ts";
+import { configFor, writeConfig } from "../ssh-config/write-config.ts";
+import { readSignIn, requireSignIn } from "../state/sign-in-state.ts";
+import { examples } from "./command.ts";
+
+/** `sallyport config ssh` */
+export function registerConfig(program: Command, context: Context): void {
+  const config = program.command("config").description("Set up other programs.");
+  config
+    .command("ssh")
+    .summary("make plain ssh, scp, rsync and git work")
+    .description(
+      "Write an ssh_config for your hosts and include it from ~/.ssh/config, so that plain ssh, scp, rsync, git and editors reach them and sign in on demand.",
+    )
+    .option("--print", "only print the block, and write nothing")
+    .addHelpText("after", examples("sallyport config ssh", "sallyport config ssh --print"))
+    .action((options: { print?: boolean }) => configureSsh(context, options));
+}
+
+function configureSsh(context: Context, options: { print?: boolean }): void {
+  // An expired sign-in will do: ssh renews it on demand.
+  const state = readSignIn(context) ?? requireSignIn(context);
+  if (options.print) return void context.stdout.write(configFor(context, state).text);
+  const { sshConfig } = writeConfig(context, state);
+  const { path, changed } = addInclude(context.userHome, includeLine(sshConfig));
+  const names = state.me.hosts.map((host) => host.name).join(", ");
+  context.stderr.write(`Wrote ${sshConfig}${names === "" ? " (no hosts yet)" : ` for ${names}`}.\n`);
+  context.stderr.write(
+    changed ? `Added one Include line at the top of ${path}.\n` : `${path} includes it already.\n`,
+  );
+}

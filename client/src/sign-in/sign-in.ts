@@ -1,0 +1,89 @@
+import { bindingNonce } from "@sallyport/core/binding.ts";
+import { ControlPlane } from "../api/control-plane.ts";
+import { type Context, nowSeconds } from "../context.ts";
+import { sentenceFor } from "../report-failure.ts";
+import { keepLastFailure } from "../state/last-failure.ts";
+import type { SignInState } from "../state/sign-in-state.ts";
+import { authorize } from "./authorize.ts";
+import { CallbackListener } from "./callback-listener.ts";
+import { chooseIssuer, type OfferedIssuer } from "./choose-issuer.ts";
+import { assertClock } from "./clock-skew.ts";
+import { type BoundKey, certificateRequest, issuedCertificate, makeBoundKey } from "./issue.ts";
+import { storeSignIn } from "./store.ts";
+
+/** How long a person has in the browser, unless they say otherwise. */
+export const BROWSER_TIMEOUT_MS = 5 * 60_000;
+
+/** How to sign in. */
+export interface SignInOptions {
+  /** Origin of the control plane. */
+  server: string;
+  /** Which identity provider, where there are several. */
+  issuer?: string;
+  reauthenticate?: boolean;
+  timeoutMs?: number;
+  /** Brings the address to the person: opens a browser, prints it. */
+  showAddress(address: string): void;
+}
+
+/**
+ * Signs in: asks the control plane who may vouch, sends the person to that identity provider with a nonce that commits to
+ * a fresh key, trades ID token and proof for a certificate, and keeps it all. A failure is kept for `sallyport why`.
+ */
+export async function signIn(context: Context, options: SignInOptions): Promise<SignInState> {
+  try {
+    const api = new ControlPlane(options.server);
+    const configuration = await api.clientConfiguration();
+    assertClock(configuration.now, nowSeconds(context));
+    const issuer = chooseIssuer(configuration.issuers, options.issuer);
+    const key = makeBoundKey();
+    return await withBrowser(issuer, key, options, async (idToken) => {
+      const { challenge } = await api.challenge();
+      const response = await api.certificate(certificateRequest(key, idToken, challenge));
+      const certificate = issuedCertificate(response, key);
+      const { hostCaKeys } = configuration;
+      return await storeSignIn(context, {
+        server: options.server,
+        issuer: issuer.issuer,
+        key,
+        certificate,
+        response,
+        hostCaKeys,
+      });
+    });
+  } catch (error) {
+    keepLastFailure(context, error);
+    throw error;
+  }
+}
+
+/** Runs the browser's part, hands on the ID token, and shows in the browser how the whole of it ended. */
+async function withBrowser(
+  issuer: OfferedIssuer,
+  key: BoundKey,
+  options: SignInOptions,
+  use: (idToken: string) => Promise<SignInState>,
+): Promise<SignInState> {
+  const listener = await CallbackListener.open();
+  try {
+    const authorization = await authorize({
+      issuer,
+      redirectUri: listener.redirectUri,
+      nonce: bindingNonce(key.binding),
+      reauthenticate: options.reauthenticate ?? false,
+    });
+    const returned = listener.wait(authorization.state, options.timeoutMs ?? BROWSER_TIMEOUT_MS);
+    options.showAddress(authorization.address);
+    const callback = await returned;
+    try {
+      const state = await use(await authorization.finish(callback.url));
+      await callback.answer(true, "You are signed in", "You can close this tab and go back to the terminal.");
+      return state;
+    } catch (error) {
+      await callback.answer(false, "The sign-in failed", sentenceFor(error));
+      throw error;
+    }
+  } finally {
+    listener.close();
+  }
+}

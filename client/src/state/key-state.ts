@@ -1,0 +1,38 @@
+import { readFileSync } from "node:fs";
+
+/** The certified key at hand: `key.json`. Checked by hand, because `ensure` reads it before every ssh and has no time for zod. */
+export interface KeyState {
+  v: 1;
+  placement: "agent" | "file";
+  /** The private key file, for `file`. */
+  file: string | null;
+  /** Blob of the certificate, base64. */
+  certificate: string;
+  /** Seconds since the epoch. */
+  validAfter: number;
+  validBefore: number;
+}
+
+/** Reads `key.json`; undefined when it is not there or is not ours, which is as good as having no key. */
+export function readKeyState(path: string): KeyState | undefined {
+  try {
+    const value: unknown = JSON.parse(readFileSync(path, "utf8"));
+    return isKeyState(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isKeyState(value: unknown): value is KeyState {
+  if (typeof value !== "object" || value === null) return false;
+  const { v, placement, file, certificate, validAfter, validBefore } = value as Partial<
+    Record<keyof KeyState, unknown>
+  >;
+  return (
+    v === 1 &&
+    ((placement === "agent" && file === null) || (placement === "file" && typeof file === "string")) &&
+    typeof certificate === "string" &&
+    typeof validAfter === "number" &&
+    typeof validBefore === "number"
+  );
+}

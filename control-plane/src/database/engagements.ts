@@ -1,0 +1,113 @@
+import { Engagement } from "@sallyport/core/policy/engagement.ts";
+import type { Database, EngagementsTable } from "./tables.ts";
+
+/** All engagements, or those of one member; the latest start first. */
+export async function listEngagements(db: Database, memberId?: string): Promise<Engagement[]> {
+  const rows = await db
+    .selectFrom("engagements")
+    .selectAll()
+    .$if(memberId !== undefined, (query) =>
+      query.where("id", "in", (inner) =>
+        inner
+          .selectFrom("engagement_members")
+          .select("engagement_id")
+          .where("member_id", "=", memberId ?? ""),
+      ),
+    )
+    .orderBy("starts_at", "desc")
+    .orderBy("id", "desc")
+    .execute();
+  return withMembers(db, rows);
+}
+
+/** The engagement with this name or id. */
+export async function findEngagement(db: Database, nameOrId: string): Promise<Engagement | undefined> {
+  const rows = await db
+    .selectFrom("engagements")
+    .selectAll()
+    .where((where) => where.or([where("name", "=", nameOrId), where("id", "=", nameOrId)]))
+    .execute();
+  return (await withMembers(db, rows))[0];
+}
+
+/** Adds an engagement or changes the one with its id. What was ended stays ended: that is left as it is. */
+export async function saveEngagement(db: Database, engagement: Engagement): Promise<void> {
+  const { id, ended_at: _at, ended_by: _by, ended_reason: _reason, ...columns } = toRow(engagement);
+  await db
+    .insertInto("engagements")
+    .values(toRow(engagement))
+    .onConflict((conflict) => conflict.column("id").doUpdateSet(columns))
+    .execute();
+  await db.deleteFrom("engagement_members").where("engagement_id", "=", id).execute();
+  for (const member of engagement.members) {
+    await db.insertInto("engagement_members").values({ engagement_id: id, member_id: member }).execute();
+  }
+}
+
+/** Marks an engagement as ended; false when it was before. */
+export async function markEnded(
+  db: Database,
+  id: string,
+  ended: { at: number; by: string; reason: string },
+): Promise<boolean> {
+  const result = await db
+    .updateTable("engagements")
+    .set({ ended_at: ended.at, ended_by: ended.by, ended_reason: ended.reason })
+    .where("id", "=", id)
+    .where("ended_at", "is", null)
+    .executeTakeFirst();
+  return result.numUpdatedRows > 0n;
+}
+
+async function withMembers(db: Database, rows: EngagementsTable[]): Promise<Engagement[]> {
+  if (rows.length === 0) return [];
+  const all = await db
+    .selectFrom("engagement_members")
+    .selectAll()
+    .$if(rows.length === 1, (query) => query.where("engagement_id", "=", rows[0]?.id ?? ""))
+    .orderBy("member_id")
+    .execute();
+  const members = Map.groupBy(all, (row) => row.engagement_id);
+  return rows.map((row) => toEngagement(row, members.get(row.id)?.map(({ member_id }) => member_id) ?? []));
+}
+
+function toEngagement(row: EngagementsTable, members: string[]): Engagement {
+  return Engagement.parse({
+    id: row.id,
+    name: row.name,
+    vendor: row.vendor,
+    members,
+    hosts: JSON.parse(row.hosts_json),
+    accounts: JSON.parse(row.accounts_json),
+    mode: row.mode,
+    mfa: JSON.parse(row.mfa_json),
+    hours: row.hours_json === null ? null : JSON.parse(row.hours_json),
+    sources: JSON.parse(row.sources_json),
+    start: row.starts_at,
+    end: row.ends_at,
+    ended: row.ended_at === null ? null : { at: row.ended_at, by: row.ended_by, reason: row.ended_reason },
+    approval: JSON.parse(row.approval_json),
+    contact: row.contact,
+  });
+}
+
+function toRow(engagement: Engagement): EngagementsTable {
+  return {
+    id: engagement.id,
+    name: engagement.name,
+    vendor: engagement.vendor,
+    hosts_json: JSON.stringify(engagement.hosts),
+    accounts_json: JSON.stringify(engagement.accounts),
+    mode: engagement.mode,
+    mfa_json: JSON.stringify(engagement.mfa),
+    hours_json: engagement.hours === null ? null : JSON.stringify(engagement.hours),
+    sources_json: JSON.stringify(engagement.sources),
+    approval_json: JSON.stringify(engagement.approval),
+    contact: engagement.contact,
+    starts_at: engagement.start,
+    ends_at: engagement.end,
+    ended_at: engagement.ended?.at ?? null,
+    ended_by: engagement.ended?.by ?? null,
+    ended_reason: engagement.ended?.reason ?? null,
+  };
+}

@@ -1,0 +1,104 @@
+import { HostName, ShortName } from "@sallyport/core/names.ts";
+import { z } from "zod";
+import type { Database, HostsTable } from "./tables.ts";
+
+const Labels = z.record(ShortName, z.string().max(128));
+
+/** A server that was enrolled. */
+export interface Host {
+  id: string;
+  name: HostName;
+  address: string;
+  port: number;
+  labels: Record<ShortName, string>;
+  /** Ed25519 JWK `x`. */
+  hostKey: string;
+  enrolledAt: number;
+  lastSeenAt: number | null;
+  removed: boolean;
+  bundleVersion: number;
+}
+
+/** All hosts that were not removed, newest first. */
+export async function listHosts(db: Database): Promise<Host[]> {
+  const rows = await db
+    .selectFrom("hosts")
+    .selectAll()
+    .where("removed_at", "is", null)
+    .orderBy("id", "desc")
+    .execute();
+  return rows.map(toHost);
+}
+
+/** The host with this id, also one that was removed: its recordings stay. */
+export async function hostById(db: Database, id: string): Promise<Host | undefined> {
+  const row = await db.selectFrom("hosts").selectAll().where("id", "=", id).executeTakeFirst();
+  return row && toHost(row);
+}
+
+/** Adds a host; one of the same name that is there already is removed, its recordings stay. */
+export async function addHost(
+  db: Database,
+  host: Pick<HostsTable, "id" | "name" | "address" | "port" | "labels_json" | "host_key" | "enrolled_at">,
+): Promise<{ replaced: string[] }> {
+  const replaced = await db
+    .updateTable("hosts")
+    .set({ removed_at: host.enrolled_at })
+    .where("name", "=", host.name)
+    .where("removed_at", "is", null)
+    .returning("id")
+    .execute();
+  await db
+    .insertInto("hosts")
+    .values({ ...host, last_seen_at: null, removed_at: null, bundle_version: 0, bundle_hash: "" })
+    .execute();
+  return { replaced: replaced.map(({ id }) => id) };
+}
+
+/** True when this host key is known already. */
+export async function isHostKeyTaken(db: Database, hostKey: string): Promise<boolean> {
+  const row = await db.selectFrom("hosts").select("id").where("host_key", "=", hostKey).executeTakeFirst();
+  return row !== undefined;
+}
+
+/** Notes that a host was heard from. */
+export async function touchHost(db: Database, id: string, at: number): Promise<void> {
+  await db.updateTable("hosts").set({ last_seen_at: at }).where("id", "=", id).execute();
+}
+
+/** The bundle version that goes with content of this hash: the stored one, or the next when the content is new. */
+export async function versionForContent(
+  db: Database,
+  id: string,
+  hash: string,
+  atLeast: number,
+): Promise<number> {
+  const row = await db
+    .selectFrom("hosts")
+    .select(["bundle_version", "bundle_hash"])
+    .where("id", "=", id)
+    .executeTakeFirstOrThrow();
+  if (row.bundle_hash === hash && row.bundle_version >= atLeast) return row.bundle_version;
+  const version = Math.max(row.bundle_version, atLeast) + 1;
+  await db
+    .updateTable("hosts")
+    .set({ bundle_version: version, bundle_hash: hash })
+    .where("id", "=", id)
+    .execute();
+  return version;
+}
+
+function toHost(row: HostsTable): Host {
+  return {
+    id: row.id,
+    name: HostName.parse(row.name),
+    address: row.address,
+    port: row.port,
+    labels: Labels.parse(JSON.parse(row.labels_json)),
+    hostKey: row.host_key,
+    enrolledAt: row.enrolled_at,
+    lastSeenAt: row.last_seen_at,
+    removed: row.removed_at !== null,
+    bundleVersion: row.bundle_version,
+  };
+}

@@ -1,0 +1,198 @@
+import type { KeyObject } from "node:crypto";
+import { isSallyportError } from "@sallyport/core/errors.ts";
+import { HostMessage, MAX_BLOCK_UPLOAD, parseLinkMessage } from "@sallyport/core/messages/host-link.ts";
+import type { Revocation } from "@sallyport/core/policy/revocation.ts";
+import { type Block, parseBlock } from "@sallyport/core/recording/block.ts";
+import type { WebSocket } from "ws";
+import { type Host, hostById, touchHost } from "../../database/hosts.ts";
+import type { Database } from "../../database/tables.ts";
+import { type Environment, seconds } from "../../environment.ts";
+import { errorFields } from "../../log.ts";
+import type { Bundles } from "../../policy/bundles.ts";
+import type { RecordingStore } from "../../recordings/recording-store.ts";
+import { storeHostEvent } from "../store-host-event.ts";
+import { Acknowledgements } from "./acknowledgements.ts";
+import { BundleFeed } from "./bundle-feed.ts";
+import { type Hello, hostPublicKey } from "./check-hello.ts";
+import { CloseCode } from "./close-codes.ts";
+import { LinkSocket } from "./link-socket.ts";
+import { namedBlock } from "./named-block.ts";
+
+const ACK_MS = 2000;
+const TOUCH_MS = 60_000;
+
+/** What a link needs. `lease` in seconds. */
+export interface HostLinkNeeds {
+  db: Database;
+  environment: Environment;
+  bundles: Pick<Bundles, "current" | "lease">;
+  recordings: Pick<RecordingStore, "position" | "receive">;
+  lease: number;
+}
+
+/** The live link of one host that has signed in. */
+export class HostLink {
+  readonly host: Host;
+  readonly #needs: HostLinkNeeds;
+  readonly #socket: LinkSocket;
+  readonly #key: KeyObject;
+  readonly #feed: BundleFeed;
+  readonly #revocations = new Acknowledgements<string[]>();
+  readonly #leases: NodeJS.Timeout;
+  #texts: Promise<void> = Promise.resolve();
+  #touchedAt = 0;
+
+  constructor(needs: HostLinkNeeds, socket: WebSocket, host: Host, hello: Hello) {
+    this.host = host;
+    this.#needs = needs;
+    this.#socket = new LinkSocket(socket);
+    this.#key = hostPublicKey(host.hostKey);
+    this.#feed = new BundleFeed(
+      { bundles: needs.bundles, send: (message) => this.#socket.send(message) },
+      host,
+      hello,
+    );
+    this.#leases = setInterval(() => void this.#guard(this.#renew()), (needs.lease * 1000) / 3);
+    socket.on("close", () => {
+      clearInterval(this.#leases);
+      this.#feed.close();
+      this.#revocations.close();
+    });
+  }
+
+  /** Welcomes the host and brings it up to date. */
+  begin(hello: Hello): void {
+    this.#socket.send({ type: "welcome", clock: this.#needs.environment.clock() / 1000 });
+    void this.#guard(this.#feed.begin(hello));
+    void this.#guard(this.#touch());
+  }
+
+  /** A text message. They are dealt with one after the other. */
+  text(text: string): void {
+    let message: HostMessage;
+    try {
+      message = parseLinkMessage(HostMessage, text);
+    } catch (error) {
+      this.close(CloseCode.malformed, isSallyportError(error) ? error.message : "malformed message");
+      return;
+    }
+    const next = () => this.#socket.whileHolding(text.length, () => this.#guard(this.#handle(message)));
+    this.#texts = this.#texts.then(next);
+  }
+
+  /** A binary message: one block of a recording. */
+  block(bytes: Buffer): void {
+    const block = this.#parseBlock(bytes);
+    if (block === undefined) return;
+    void this.#socket.whileHolding(bytes.length, () => this.#guard(this.#store(block)));
+  }
+
+  /** Sends a revocation; resolves with the sessions that it ended, or undefined when that was not said within 2 s. */
+  revoke(entry: Revocation): Promise<string[] | undefined> {
+    const answer = this.#revocations.wait(entry.sequence, ACK_MS);
+    this.#socket.send({ type: "revocation", entry });
+    return answer;
+  }
+
+  /** Sends the current bundle where it is new; true when the host says within 2 s that it has it. */
+  async publishBundle(): Promise<boolean> {
+    let acknowledged = false;
+    await this.#guard(
+      this.#feed.publish().then((result) => {
+        acknowledged = result;
+      }),
+    );
+    return acknowledged;
+  }
+
+  hintKeys(issuer: string, kid: string): void {
+    if (issuer.length <= 500 && kid.length <= 255) this.#socket.send({ type: "jwks-hint", issuer, kid });
+  }
+
+  close(code: number, reason: string): void {
+    this.#socket.close(code, reason);
+  }
+
+  terminate(): void {
+    this.#socket.terminate();
+  }
+
+  async #handle(message: HostMessage): Promise<void> {
+    switch (message.type) {
+      case "hello":
+        return this.close(CloseCode.malformed, "hello comes once");
+      case "recording-query":
+        return this.#answerQuery(message.recording);
+      case "event":
+        await storeHostEvent(this.#needs, this.host, message.event);
+        return this.#socket.send({ type: "event-ack", id: message.event.id });
+      case "revocation-ack":
+        return this.#revocations.resolve(message.sequence, message.endedSessions);
+      case "bundle-ack":
+        return this.#feed.acknowledged(message.version);
+      case "heartbeat":
+        return this.#touch();
+    }
+  }
+
+  async #answerQuery(recording: Block["session"]): Promise<void> {
+    try {
+      const position = await this.#needs.recordings.position(this.host.id, recording);
+      this.#socket.send({ type: "recording-offset", recording, ...position });
+    } catch (error) {
+      if (!isSallyportError(error)) throw error;
+      const { code, message } = error;
+      this.#socket.send({ type: "recording-rejected", recording, sequence: 0, code, message });
+    }
+  }
+
+  #parseBlock(bytes: Buffer): Block | undefined {
+    try {
+      if (bytes.length > MAX_BLOCK_UPLOAD) throw new RangeError("too large");
+      return parseBlock(bytes);
+    } catch (error) {
+      const named = namedBlock(bytes);
+      const message = isSallyportError(error) ? error.message : "The block is too large.";
+      if (named === undefined) this.close(CloseCode.malformed, message);
+      else this.#socket.send({ type: "recording-rejected", ...named, code: "recording-malformed", message });
+      return undefined;
+    }
+  }
+
+  async #store(block: Block): Promise<void> {
+    const { id, name } = this.host;
+    const answer = await this.#needs.recordings.receive({ id, name, key: this.#key }, block);
+    const { session: recording, sequence } = block;
+    if (answer.type === "stored") {
+      const { nextSequence, complete } = answer;
+      this.#socket.send({ type: "recording-offset", recording, nextSequence, complete });
+    } else if (answer.type === "rejected") {
+      const { code, message } = answer;
+      this.#needs.environment.log.warn("block rejected", { host: name, recording, sequence, code });
+      this.#socket.send({ type: "recording-rejected", recording, sequence, code, message });
+    }
+  }
+
+  async #renew(): Promise<void> {
+    const host = await hostById(this.#needs.db, this.host.id);
+    if (host === undefined || host.removed) return this.close(CloseCode.unknownHost, "this host was removed");
+    await this.#feed.renew();
+  }
+
+  async #touch(): Promise<void> {
+    const now = this.#needs.environment.clock();
+    if (now - this.#touchedAt < TOUCH_MS) return;
+    this.#touchedAt = now;
+    await touchHost(this.#needs.db, this.host.id, seconds(this.#needs.environment.clock));
+  }
+
+  /** What fails on our side ends the link: the host connects again and goes on from what is stored. */
+  async #guard(work: Promise<unknown>): Promise<void> {
+    try {
+      await work;
+    } catch (error) {
+      this.#needs.environment.log.error("host link failed", { host: this.host.name, ...errorFields(error) });
+      this.close(CloseCode.internalError, "internal error: connect again");
+    }
+  }
+}

@@ -1,0 +1,45 @@
+import { SallyportError } from "@sallyport/core/errors.ts";
+import { Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { revocationSequence } from "../database/revocations.ts";
+import { errorResponse, noSuchPath } from "./error-response.ts";
+import { strictHeaders } from "./headers.ts";
+import { homePage } from "./home-page.ts";
+import { MAX_BODY } from "./json-body.ts";
+import { engagementRoutes } from "./routes/engagements.ts";
+import { hostRoutes } from "./routes/hosts.ts";
+import { meRoutes } from "./routes/me.ts";
+import { revocationRoutes } from "./routes/revocations.ts";
+import { sessionRoutes } from "./routes/sessions.ts";
+import { signInRoutes } from "./routes/sign-in.ts";
+import type { AppEnv, Services } from "./services.ts";
+
+/** The HTTP side of the control plane. */
+export function createApp(services: Services): Hono<AppEnv> {
+  const app = new Hono<AppEnv>();
+  const { log } = services.environment;
+  app.use(strictHeaders(services.config.url));
+  app.use(bodyLimit({ maxSize: MAX_BODY, onError: tooLarge }));
+  app.onError((error, context) => errorResponse(error, context, log));
+  app.notFound((context) => errorResponse(noSuchPath(), context, log));
+
+  app.get("/", (context) => context.html(homePage(services.config.url)));
+  app.get("/healthz", (context) => context.json({ status: "ok" }));
+  app.get("/readyz", async (context) => {
+    await revocationSequence(services.db);
+    return context.json({ status: "ok" });
+  });
+
+  const api = app.basePath("/api/v1");
+  signInRoutes(api, services);
+  meRoutes(api, services);
+  sessionRoutes(api, services);
+  engagementRoutes(api, services);
+  hostRoutes(api, services);
+  revocationRoutes(api, services);
+  return app;
+}
+
+function tooLarge(): never {
+  throw new SallyportError("message-too-large", `The body of a request has at most ${MAX_BODY / 1024} KiB.`);
+}

@@ -1,0 +1,28 @@
+import type { HttpBindings } from "@hono/node-server";
+import type { Configuration } from "../config/configuration.ts";
+import type { Database } from "../database/tables.ts";
+import type { Environment } from "../environment.ts";
+import type { ConnectedHosts } from "../hosts/connected-hosts.ts";
+import type { IssuerKeys } from "../issuers/issuer-keys.ts";
+import type { Keys } from "../keys/keys.ts";
+import type { Caller } from "./caller.ts";
+import type { RateLimit } from "./rate-limit.ts";
+
+/** Everything that routes work with. */
+export interface Services {
+  db: Database;
+  environment: Environment;
+  config: Configuration;
+  keys: Keys;
+  issuerKeys: IssuerKeys;
+  hosts: ConnectedHosts;
+  rateLimit: RateLimit;
+  /** Where recordings are stored. */
+  recordingsDirectory: string;
+}
+
+/** Types of a Hono context here: the Node request below it, and the caller once a route has asked for one. */
+export interface AppEnv {
+  Bindings: HttpBindings;
+  Variables: { caller: Caller };
+}

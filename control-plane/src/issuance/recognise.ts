@@ -1,0 +1,97 @@
+import type { VerifiedIdToken } from "@sallyport/core/admission/id-token.ts";
+import { SallyportError } from "@sallyport/core/errors.ts";
+import type { Member } from "@sallyport/core/policy/engagement.ts";
+import { printable } from "@sallyport/core/terminal-text.ts";
+import { audit } from "../audit/audit.ts";
+import type { StaffConfiguration } from "../config/configuration.ts";
+import { memberByEmail, memberById, memberByIdentity, pinIdentity } from "../database/members.ts";
+import { inTransaction } from "../database/open-database.ts";
+import { pinStaffIdentity, staffEmailByIdentity } from "../database/staff.ts";
+import type { Database } from "../database/tables.ts";
+import { type Environment, seconds } from "../environment.ts";
+
+interface Needs {
+  db: Database;
+  environment: Pick<Environment, "clock" | "random">;
+  staff: readonly StaffConfiguration[];
+  /** The issuer that staff come from where their entry does not say. */
+  staffIssuer: string;
+}
+
+/** Who signed in: a member, staff, or both. `pinned` when an invitation was used just now. */
+export interface Person {
+  member: Member | undefined;
+  staff: StaffConfiguration | undefined;
+  pinned: boolean;
+}
+
+/**
+ * Who this identity is. (issuer, subject) decides; an e-mail counts once, at the first sign-in, and only when the IdP
+ * says that it is verified: it then pins the identity to the invitation, for good. Code `not-invited`.
+ */
+export async function recognise(needs: Needs, token: VerifiedIdToken): Promise<Person> {
+  return inTransaction(needs.db, async (db) => {
+    const member = await recogniseMember(db, needs, token);
+    const staff = await recogniseStaff(db, needs, token);
+    if (member.found === undefined && staff.found === undefined)
+      throw notInvited(token, member.taken || staff.taken);
+    return { member: member.found, staff: staff.found, pinned: member.pinned };
+  });
+}
+
+async function recogniseMember(db: Database, needs: Needs, token: VerifiedIdToken) {
+  const known = await memberByIdentity(db, token.issuer, token.subject);
+  if (known !== undefined) return { found: known, pinned: false, taken: false };
+  const invited = invitation(token) && (await memberByEmail(db, invitation(token)));
+  if (!invited) return { found: undefined, pinned: false, taken: false };
+  const identity = { issuer: token.issuer, subject: token.subject };
+  const pinned_at = seconds(needs.environment.clock);
+  if (!(await pinIdentity(db, { ...identity, member_id: invited.id, pinned_at }))) {
+    return { found: undefined, pinned: false, taken: true };
+  }
+  await audit(db, needs.environment, {
+    type: "identity-pinned",
+    actor: invited.id,
+    data: { ...identity, email: invited.email },
+  });
+  return { found: await memberById(db, invited.id), pinned: true, taken: false };
+}
+
+async function recogniseStaff(db: Database, needs: Needs, token: VerifiedIdToken) {
+  const known = await staffEmailByIdentity(db, token.issuer, token.subject);
+  if (known !== undefined) return { found: needs.staff.find(({ email }) => email === known), taken: false };
+  const email = invitation(token);
+  // Only the IdP named for this entry: a vendor's own IdP may state any e-mail it likes.
+  const entry = needs.staff.find(
+    (one) => one.email === email && (one.issuer ?? needs.staffIssuer) === token.issuer,
+  );
+  if (entry === undefined) return { found: undefined, taken: false };
+  const identity = { issuer: token.issuer, subject: token.subject };
+  const pinned_at = seconds(needs.environment.clock);
+  if (!(await pinStaffIdentity(db, { ...identity, email: entry.email, pinned_at })))
+    return { found: undefined, taken: true };
+  await audit(db, needs.environment, {
+    type: "identity-pinned",
+    actor: entry.email,
+    data: { ...identity, role: entry.role },
+  });
+  return { found: entry, taken: false };
+}
+
+/** The e-mail that may use an invitation, or "" when the IdP does not vouch for it. */
+function invitation(token: VerifiedIdToken): string {
+  return token.emailVerified && token.email !== null ? token.email.toLowerCase() : "";
+}
+
+function notInvited(token: VerifiedIdToken, taken: boolean): SallyportError {
+  const email = token.email === null ? "this account" : printable(token.email, 200);
+  const reason = taken
+    ? `The invitation for ${email} was already used by another account of your IdP`
+    : token.email !== null && !token.emailVerified
+      ? `Your IdP does not confirm that ${email} is verified, so no invitation can be matched`
+      : `${token.email === null ? "Your IdP sent no e-mail address for this account, and it" : email} is not invited here`;
+  return new SallyportError(
+    "not-invited",
+    `${reason}. Ask the people who gave you this work to add you, then sign in again.`,
+  );
+}

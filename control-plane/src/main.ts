@@ -1,0 +1,110 @@
+import { parseArgs } from "node:util";
+import { isSallyportError, SallyportError } from "@sallyport/core/errors.ts";
+import { loadConfiguration } from "./config/load-configuration.ts";
+import { startControlPlane } from "./control-plane.ts";
+import { systemRandom } from "./environment.ts";
+import { JoinTokenRequest, makeJoinToken } from "./hosts/join-token.ts";
+import { createLog, errorFields } from "./log.ts";
+import { openStore } from "./store.ts";
+
+/*
+ * The control plane's program. It reads arguments and clock, and wires; everything else is elsewhere. Exit status: 0
+ * when it was told to stop, 2 for wrong arguments or configuration, 1 for anything else.
+ */
+
+const HELP = `The control plane of Sallyport: decides, issues certificates, keeps recordings.
+
+Usage:
+  main.ts serve --config FILE
+      Serves the HTTP API and the host link until SIGTERM or SIGINT. SIGHUP reads the policy file again.
+      Example: node control-plane/src/main.ts serve --config /etc/sallyport/control-plane.yaml
+
+  main.ts join-token --config FILE --name NAME --address ADDRESS [--port PORT] [--label KEY=VALUE]…
+      Prints a token with which one host of that name may enrol, once, within 24 hours.
+      Example: node control-plane/src/main.ts join-token --config /etc/sallyport/control-plane.yaml \\
+                 --name web-1 --address 192.0.2.7 --port 22 --label env=production
+`;
+
+const environment = { clock: Date.now, random: systemRandom, log: createLog() };
+
+async function main(argv: string[]): Promise<void> {
+  const { values, positionals } = readArguments(argv);
+  const [command, ...rest] = positionals;
+  if (values.help === true) return void process.stdout.write(HELP);
+  if (rest.length > 0) throw usage(`unexpected argument ${rest[0]}`);
+  if (values.config === undefined) throw usage("--config FILE is missing");
+  if (command === "serve") return serve(values.config);
+  if (command === "join-token") return joinToken(values.config, values);
+  throw usage(command === undefined ? "serve or join-token is missing" : `there is no command ${command}`);
+}
+
+function readArguments(argv: string[]) {
+  try {
+    return parseArgs({
+      args: argv,
+      allowPositionals: true,
+      options: {
+        config: { type: "string" },
+        name: { type: "string" },
+        address: { type: "string" },
+        port: { type: "string" },
+        label: { type: "string", multiple: true },
+        help: { type: "boolean", short: "h" },
+      },
+    });
+  } catch (cause) {
+    throw usage(cause instanceof Error ? cause.message : String(cause));
+  }
+}
+
+async function serve(file: string): Promise<void> {
+  const controlPlane = await startControlPlane(loadConfiguration(file), environment);
+  environment.log.info("listening", { url: controlPlane.url });
+  process.on("SIGHUP", () => {
+    controlPlane.reloadPolicy().catch((error: unknown) => {
+      environment.log.error("policy not applied, the old one stays", errorFields(error));
+    });
+  });
+  await new Promise<void>((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
+  });
+  environment.log.info("stopping");
+  await controlPlane.close();
+  process.exitCode = 0;
+}
+
+async function joinToken(file: string, values: ReturnType<typeof readArguments>["values"]): Promise<void> {
+  const config = loadConfiguration(file);
+  const labels = Object.fromEntries((values.label ?? []).map(splitLabel));
+  const port = values.port === undefined ? undefined : Number(values.port);
+  const request = JoinTokenRequest.safeParse({ name: values.name, address: values.address, port, labels });
+  if (!request.success) {
+    const issue = request.error.issues[0];
+    throw usage(`--${issue?.path.join(".") ?? ""}: ${issue?.message}`);
+  }
+  const { db, keys } = await openStore(config);
+  try {
+    const token = await makeJoinToken({ db, environment, config, keys }, request.data, "command line");
+    process.stdout.write(`${token}\n`);
+  } finally {
+    await db.destroy();
+  }
+}
+
+function splitLabel(text: string): [string, string] {
+  const at = text.indexOf("=");
+  if (at < 1) throw usage(`--label ${text} is not KEY=VALUE`);
+  return [text.slice(0, at), text.slice(at + 1)];
+}
+
+function usage(problem: string): SallyportError {
+  return new SallyportError("usage", `${problem}. --help shows how to call it.`);
+}
+
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  const isOurs = isSallyportError(error);
+  process.stderr.write(`${isOurs ? error.message : `The control plane failed: ${String(error)}`}\n`);
+  process.exitCode = isOurs && ["usage", "config-invalid", "config-missing"].includes(error.code) ? 2 : 1;
+}

@@ -1,0 +1,64 @@
+import type { Me, ReachableHost, Role } from "@sallyport/core/messages/client-api.ts";
+import type { Engagement, Member } from "@sallyport/core/policy/engagement.ts";
+import { printable } from "@sallyport/core/terminal-text.ts";
+import { listEngagements } from "../database/engagements.ts";
+import { type Host, listHosts } from "../database/hosts.ts";
+import type { Database } from "../database/tables.ts";
+import { engagementState, selects } from "../policy/host-selection.ts";
+
+/** A person, as sign-in or an API token tells. */
+export interface KnownPerson {
+  issuer: string;
+  subject: string;
+  name: string;
+  mfa: string;
+  member: Member | undefined;
+  staffRole: "admin" | "auditor" | undefined;
+}
+
+/** What the signed-in person is, has, and may reach now or later. `now` in seconds. */
+export async function describeMe(db: Database, now: number, person: KnownPerson): Promise<Me> {
+  const engagements = person.member === undefined ? [] : await listEngagements(db, person.member.id);
+  const hosts = engagements.length === 0 ? [] : await listHosts(db);
+  return {
+    issuer: person.issuer,
+    subject: person.subject,
+    name: printable(person.member?.name ?? person.name, 200),
+    roles: rolesOf(person),
+    memberId: person.member?.id ?? null,
+    mfa: person.mfa,
+    hosts: reachableHosts(engagements, hosts, now),
+    engagements: engagements.map((engagement) => ({
+      id: engagement.id,
+      name: engagement.name,
+      state: engagementState(engagement, now),
+      start: engagement.start,
+      end: engagement.ended?.at ?? engagement.end,
+      hosts: hosts.filter((host) => selects(engagement.hosts, host)).map((host) => host.name),
+      accounts: engagement.accounts,
+      contact: engagement.contact,
+    })),
+  };
+}
+
+/** Roles of a person: `admin` reads what `auditor` reads. */
+export function rolesOf(person: Pick<KnownPerson, "member" | "staffRole">): Role[] {
+  const roles: Role[] = person.member === undefined ? [] : ["contractor"];
+  if (person.staffRole !== undefined) roles.push(person.staffRole);
+  return roles;
+}
+
+/** Hosts of engagements that are not over, with the accounts that these grant. */
+export function reachableHosts(
+  engagements: readonly Engagement[],
+  hosts: readonly Host[],
+  now: number,
+): ReachableHost[] {
+  const current = engagements.filter((engagement) => engagementState(engagement, now) !== "ended");
+  return hosts.flatMap((host) => {
+    const granting = current.filter((engagement) => selects(engagement.hosts, host));
+    if (granting.length === 0) return [];
+    const accounts = [...new Set(granting.flatMap((engagement) => engagement.accounts))];
+    return [{ name: host.name, address: host.address, port: host.port, accounts }];
+  });
+}

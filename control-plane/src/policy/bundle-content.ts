@@ -1,0 +1,44 @@
+import type { Bundle } from "@sallyport/core/policy/bundle.ts";
+import type { Engagement, Member } from "@sallyport/core/policy/engagement.ts";
+import type { Revocation } from "@sallyport/core/policy/revocation.ts";
+import type { Host } from "../database/hosts.ts";
+import { selects } from "./host-selection.ts";
+
+/** How long a host still gets an engagement that is over, so that it can say why a login is refused. */
+const KEEP_ENDED = 90 * 86_400;
+
+/** A bundle without version and times: what a new version is made for. */
+export type BundleContent = Pick<
+  Bundle,
+  "host" | "members" | "engagements" | "revocations" | "revocationSequence"
+>;
+
+/** The whole policy, from which each host gets its part. */
+export interface Policy {
+  members: readonly Member[];
+  engagements: readonly Engagement[];
+  revocations: readonly Revocation[];
+}
+
+/** What one host needs to know: the engagements that mean it, their members, and all revocations. `now` in seconds. */
+export function bundleContent(
+  host: Pick<Host, "id" | "name" | "labels">,
+  policy: Policy,
+  now: number,
+): BundleContent {
+  const engagements = policy.engagements
+    .filter((engagement) => selects(engagement.hosts, host) && isRecent(engagement, now))
+    .toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  const wanted = new Set(engagements.flatMap((engagement) => engagement.members));
+  return {
+    host: { id: host.id, name: host.name, labels: host.labels },
+    members: policy.members.filter((member) => wanted.has(member.id)),
+    engagements,
+    revocations: [...policy.revocations],
+    revocationSequence: policy.revocations.at(-1)?.sequence ?? 0,
+  };
+}
+
+function isRecent(engagement: Engagement, now: number): boolean {
+  return Math.min(engagement.end, engagement.ended?.at ?? engagement.end) > now - KEEP_ENDED;
+}

@@ -1,0 +1,43 @@
+import { SallyportError } from "@sallyport/core/errors.ts";
+import { printable } from "@sallyport/core/terminal-text.ts";
+import { audit } from "../audit/audit.ts";
+import { findEngagement, markEnded } from "../database/engagements.ts";
+import { inTransaction } from "../database/open-database.ts";
+import type { Database } from "../database/tables.ts";
+import { type Environment, seconds } from "../environment.ts";
+
+interface Needs {
+  db: Database;
+  environment: Pick<Environment, "clock" | "random">;
+}
+
+/**
+ * Ends an engagement before its time, durably; hosts hear of it with their next bundle. Codes `not-found`, and
+ * `conflict` when it is over already.
+ */
+export async function endEngagement(
+  needs: Needs,
+  request: { nameOrId: string; by: string; reason: string },
+): Promise<{ id: string; name: string }> {
+  const at = seconds(needs.environment.clock);
+  return inTransaction(needs.db, async (db) => {
+    const engagement = await findEngagement(db, request.nameOrId);
+    if (engagement === undefined) throw engagementNotFound(request.nameOrId);
+    const ended = { at, by: request.by, reason: request.reason };
+    if (engagement.end <= at || !(await markEnded(db, engagement.id, ended))) {
+      throw new SallyportError("conflict", `The engagement ${engagement.name} is over already.`);
+    }
+    const { id, name } = engagement;
+    await audit(db, needs.environment, {
+      type: "engagement-ended",
+      actor: request.by,
+      data: { id, name, reason: request.reason },
+    });
+    return { id, name };
+  });
+}
+
+/** The error for an engagement that is not there, or is not for the caller to see. */
+export function engagementNotFound(nameOrId: string): SallyportError {
+  return new SallyportError("not-found", `There is no engagement ${printable(nameOrId, 100)}.`);
+}

@@ -1,0 +1,79 @@
+import type { Bundle } from "./bundle.ts";
+import type { Engagement } from "./engagement.ts";
+import { closingTime } from "./hours.ts";
+import type { RevocationIndex } from "./revocation.ts";
+import { tell } from "./told.ts";
+
+/** What a live session is known by. */
+export interface RunningSession {
+  sessionId: string;
+  memberId: string;
+  engagementId: string;
+  account: string;
+  certificateSerial: string;
+  keyFingerprint: string;
+}
+
+/** Why a session must end now. */
+export interface MustEnd {
+  reason: "revoked" | "engagement-ended";
+  detail: string;
+  told: string;
+}
+
+/**
+ * May this session go on? Everything that can take access away while it runs is asked again: revocations, the
+ * engagement's window and hours, membership, account. (MFA age, lease and recorder matter at login only.) Pure.
+ */
+export function mustEnd(
+  session: RunningSession,
+  bundle: Bundle,
+  revocations: RevocationIndex,
+  now: number,
+): MustEnd | null {
+  const engagement = bundle.engagements.find((one) => one.id === session.engagementId);
+  const entry = revocations.find(session);
+  if (entry !== undefined) {
+    const told = engagement === undefined ? "Your access was revoked." : tell.revoked(entry, engagement);
+    return { reason: "revoked", detail: `${entry.level} ${entry.target} revoked by ${entry.by}`, told };
+  }
+  if (engagement === undefined) {
+    return {
+      reason: "engagement-ended",
+      detail: "the engagement is gone",
+      told: "Your engagement has ended.",
+    };
+  }
+  const end = endOf(engagement);
+  if (now >= end) {
+    return { reason: "engagement-ended", detail: `ended at ${end}`, told: tell.engagementEnded(engagement) };
+  }
+  if (engagement.hours !== null && closingTime(engagement.hours, now) === null) {
+    return {
+      reason: "engagement-ended",
+      detail: "outside the weekly hours",
+      told: tell.outsideHours(engagement),
+    };
+  }
+  if (!engagement.members.includes(session.memberId)) {
+    return { reason: "engagement-ended", detail: "no longer a member", told: tell.notAMember(bundle) };
+  }
+  if (!engagement.accounts.some((account) => account === session.account)) {
+    return {
+      reason: "engagement-ended",
+      detail: "the account is no longer granted",
+      told: tell.accountNotGranted(engagement, session.account),
+    };
+  }
+  return null;
+}
+
+/** When a session of this engagement ends as things stand: its end, or the close of its hours. Seconds. */
+export function endsAt(engagement: Engagement, now: number): number {
+  const closing = engagement.hours === null ? null : closingTime(engagement.hours, now);
+  return Math.min(endOf(engagement), closing ?? Number.POSITIVE_INFINITY);
+}
+
+function endOf(engagement: Engagement): number {
+  return Math.min(engagement.end, engagement.ended?.at ?? Number.POSITIVE_INFINITY);
+}

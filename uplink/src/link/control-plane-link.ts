@@ -1,0 +1,161 @@
+import { type KeyObject, sign } from "node:crypto";
+import {
+  type HostEvent,
+  type HostMessage,
+  helloStatement,
+  MAX_LINK_MESSAGE,
+  parseLinkMessage,
+  ServerMessage,
+} from "@sallyport/core/messages/host-link.ts";
+import { WebSocket } from "ws";
+
+/** Longest pause between two tries to connect, in milliseconds. */
+const MAX_BACKOFF_MS = 5_000;
+const FIRST_BACKOFF_MS = 200;
+/** A link on which nothing came for this long (the server pings every 20 s) is taken for dead. */
+const SILENCE_MS = 65_000;
+/** Bytes that may wait in the socket before senders are asked to wait. */
+const HIGH_WATER = 4 * 1024 * 1024;
+
+export interface LinkContext {
+  /** Base URL of the control plane, as pinned. */
+  server: string;
+  hostId: string;
+  hostKey: KeyObject;
+  agentVersion: string;
+  /** What this host has already, said in `hello`. */
+  bundleVersion(): number;
+  revocationSequence(): number;
+  /** A valid message arrived; errors thrown here close nothing. */
+  onMessage(message: Exclude<ServerMessage, { type: "challenge" | "welcome" }>): void;
+  onConnected(): void;
+  onDisconnected(reason: string): void;
+  /** Difference of the clocks in seconds (control plane minus host), told at each welcome. */
+  onClock(skewSeconds: number): void;
+}
+
+/**
+ * The one WebSocket of a host to its control plane: signs in with the host's key, reconnects with growing, jittered
+ * pauses, and drops what does not pass its schema. `send` is for a link that is up; whatever must not be lost is kept
+ * by its owner (outbox, spool) and sent again after `onConnected`.
+ */
+export class ControlPlaneLink {
+  readonly #context: LinkContext;
+  #socket: WebSocket | undefined;
+  #up = false;
+  #closed = false;
+  #backoff = FIRST_BACKOFF_MS;
+  #retry: NodeJS.Timeout | undefined;
+  #silence: NodeJS.Timeout | undefined;
+
+  constructor(context: LinkContext) {
+    this.#context = context;
+  }
+
+  get connected(): boolean {
+    return this.#up;
+  }
+
+  /** True while the socket has more to send than it should hold. */
+  get congested(): boolean {
+    return (this.#socket?.bufferedAmount ?? 0) > HIGH_WATER;
+  }
+
+  start(): void {
+    if (this.#closed) return;
+    const url = `${this.#context.server.replace(/^http/, "ws").replace(/\/$/, "")}/api/v1/host-link`;
+    const socket = new WebSocket(url, {
+      maxPayload: MAX_LINK_MESSAGE,
+      handshakeTimeout: 10_000,
+      perMessageDeflate: false,
+    });
+    this.#socket = socket;
+    this.#watchSilence(socket);
+    socket.on("message", (data, isBinary) => {
+      this.#watchSilence(socket);
+      if (!isBinary) this.#receive(socket, data.toString());
+    });
+    socket.on("ping", () => this.#watchSilence(socket));
+    socket.on("error", () => {}); // "close" follows and carries on
+    socket.on("close", (code, reason) => this.#lost(`${code} ${reason.toString().slice(0, 200)}`));
+  }
+
+  /** Sends a message if the link is up; returns whether it was handed to the socket. */
+  send(message: HostMessage): boolean {
+    if (!this.#up || this.#socket === undefined) return false;
+    this.#socket.send(JSON.stringify(message));
+    return true;
+  }
+
+  sendEvent(event: HostEvent): boolean {
+    return this.send({ type: "event", event });
+  }
+
+  /** Sends one block of a recording; `onFlushed` is called when the socket can take more. */
+  sendBlock(block: Uint8Array, onFlushed: () => void): boolean {
+    if (!this.#up || this.#socket === undefined) return false;
+    this.#socket.send(block, { binary: true }, () => onFlushed());
+    return true;
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#retry);
+    clearTimeout(this.#silence);
+    this.#socket?.terminate();
+  }
+
+  #receive(socket: WebSocket, text: string): void {
+    let message: ServerMessage;
+    try {
+      message = parseLinkMessage(ServerMessage, text);
+    } catch {
+      return; // one clear place: what does not fit changes nothing
+    }
+    if (message.type === "challenge") this.#signIn(socket, message.server, message.nonce);
+    else if (message.type === "welcome") this.#welcome(message.clock);
+    else if (this.#up) this.#context.onMessage(message);
+  }
+
+  #signIn(socket: WebSocket, server: string, nonce: string): void {
+    // A server that claims another name could be passing on somebody else's challenge.
+    if (server !== this.#context.server) {
+      socket.close(4400, "server name");
+      return;
+    }
+    const statement = helloStatement(server, this.#context.hostId, nonce);
+    const hello: HostMessage = {
+      type: "hello",
+      v: 1,
+      hostId: this.#context.hostId,
+      agentVersion: this.#context.agentVersion,
+      signature: sign(null, statement, this.#context.hostKey).toString("base64url"),
+      bundleVersion: this.#context.bundleVersion(),
+      revocationSequence: this.#context.revocationSequence(),
+    };
+    socket.send(JSON.stringify(hello));
+  }
+
+  #welcome(clock: number): void {
+    this.#up = true;
+    this.#backoff = FIRST_BACKOFF_MS;
+    this.#context.onClock(clock - Date.now() / 1000);
+    this.#context.onConnected();
+  }
+
+  #lost(reason: string): void {
+    clearTimeout(this.#silence);
+    const wasUp = this.#up;
+    this.#up = false;
+    this.#socket = undefined;
+    if (wasUp) this.#context.onDisconnected(reason);
+    if (this.#closed) return;
+    this.#retry = setTimeout(() => this.start(), this.#backoff * (0.5 + Math.random()));
+    this.#backoff = Math.min(this.#backoff * 2, MAX_BACKOFF_MS);
+  }
+
+  #watchSilence(socket: WebSocket): void {
+    clearTimeout(this.#silence);
+    this.#silence = setTimeout(() => socket.terminate(), SILENCE_MS);
+  }
+}

@@ -1,0 +1,233 @@
+import type { KeyObject } from "node:crypto";
+import { closeSync, mkdirSync, openSync, unlinkSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { constants, zstdCompress } from "node:zlib";
+import type { SessionId } from "@sallyport/core/names.ts";
+import { NO_HASH, sealBlock } from "@sallyport/core/recording/block.ts";
+import {
+  type EndRecord,
+  FrameKind,
+  frameLength,
+  MAX_FRAME_DATA,
+  type StartRecord,
+  writeFrameHead,
+} from "@sallyport/core/recording/frame.ts";
+import { syncData, syncDirectory, writeFileDurably } from "./durable.ts";
+import { BLOCKS_FILE, OWNER_FILE, openBlockPath } from "./layout.ts";
+
+const compress = promisify(zstdCompress);
+const BLOCK_SIZE = 64 * 1024;
+/** A block is closed after this long, so that the control plane is at most about a second behind. */
+const BLOCK_TIME_MS = 1000;
+/** A sync of the disk at most this often while blocks keep coming; DESIGN asks for one a second at least. */
+const SYNC_INTERVAL_MS = 250;
+/** Blocks that may wait to be compressed before the writer asks its session to pause. */
+const MAX_UNSEALED = 8;
+
+/** What the writer needs of the world; `micros` is the time since the session began, never going back. */
+export interface WriterContext {
+  spool: string;
+  hostKey: KeyObject;
+  micros(): number;
+  /** Identifies this process, for recovery: what goes into the `owner` file. */
+  owner: string;
+  /** Block `sequence` is on the disk and may be uploaded. */
+  onSealed(session: SessionId, sequence: number): void;
+  /** The spool failed (disk full, I/O error): nothing more may be shown. Called once. */
+  onFailed(error: unknown): void;
+}
+
+interface OpenBlock {
+  sequence: number;
+  fd: number;
+  buffer: Buffer;
+  length: number;
+  frames: number;
+  openedAt: number;
+}
+
+/**
+ * Writes one recording into the spool. `write` returns after the bytes are in the kernel's hands: they survive the
+ * death of this process (a power cut may take the last second). Full blocks are compressed off the main thread,
+ * chained, signed, appended to `blocks` and synced; only then are they announced for upload and their raw frames
+ * removed. When `mayWrite` is false the session must pause its source until `onDrain`.
+ */
+export class RecordingWriter {
+  readonly session: SessionId;
+  readonly #directory: string;
+  readonly #context: WriterContext;
+  readonly #blocksFd: number;
+  #block: OpenBlock;
+  #sealing: Promise<void> = Promise.resolve();
+  #unsealed = 0;
+  #previousHash: Uint8Array = NO_HASH;
+  readonly #unsynced: number[] = [];
+  #syncTimer: NodeJS.Timeout | undefined;
+  #syncing: Promise<void> = Promise.resolve();
+  #lastSync = 0;
+  #failed = false;
+  #ended: Promise<void> | undefined;
+  #lastMicros = 0;
+  /** Called when writing may go on after `mayWrite` was false. */
+  onDrain: (() => void) | undefined;
+
+  constructor(start: StartRecord, session: SessionId, context: WriterContext) {
+    this.session = session;
+    this.#context = context;
+    this.#directory = join(context.spool, session);
+    mkdirSync(this.#directory, { mode: 0o700 });
+    writeFileDurably(join(this.#directory, OWNER_FILE), context.owner);
+    this.#blocksFd = openSync(join(this.#directory, BLOCKS_FILE), "ax", 0o600);
+    this.#block = this.#openBlock(0);
+    syncDirectory(context.spool);
+    this.#append(FrameKind.start, Buffer.from(JSON.stringify(start)));
+    // The first block is sealed at once, so that a session is seen at the control plane while it begins.
+    this.#rotate(false);
+  }
+
+  /** False while too many blocks wait to be compressed. */
+  get mayWrite(): boolean {
+    return this.#unsealed < MAX_UNSEALED;
+  }
+
+  /**
+   * Records one thing that happened. Returns false when the spool has failed: then it was not recorded and must not be
+   * shown. Data of any length; it is split into frames.
+   */
+  write(kind: FrameKind, data: Uint8Array): boolean {
+    if (this.#failed || this.#ended !== undefined) return false;
+    for (let at = 0; at < data.length || at === 0; at += MAX_FRAME_DATA) {
+      if (!this.#append(kind, data.subarray(at, at + MAX_FRAME_DATA))) return false;
+    }
+    if (this.#block.length >= BLOCK_SIZE) this.#rotate(false);
+    return true;
+  }
+
+  /** Seals what has been open for long enough; called a few times a second. */
+  tick(nowMs: number): void {
+    if (this.#block.frames > 0 && nowMs - this.#block.openedAt >= BLOCK_TIME_MS && this.#ended === undefined)
+      this.#rotate(false);
+  }
+
+  /** Writes the end record, seals the last block and resolves when it is on the disk. */
+  end(record: EndRecord): Promise<void> {
+    this.#ended ??= this.#finish(record);
+    return this.#ended;
+  }
+
+  async #finish(record: EndRecord): Promise<void> {
+    if (!this.#failed) this.#append(FrameKind.end, Buffer.from(JSON.stringify(record)));
+    this.#rotate(true);
+    await this.#sealing;
+    clearTimeout(this.#syncTimer);
+    await this.#syncing;
+    closeSync(this.#blocksFd);
+  }
+
+  #append(kind: FrameKind, data: Uint8Array): boolean {
+    const micros = Math.max(this.#lastMicros, this.#context.micros());
+    this.#lastMicros = micros;
+    const block = this.#block;
+    const length = frameLength(micros, data.length);
+    const start = block.length;
+    const at = writeFrameHead(block.buffer, start, kind, micros, data.length);
+    block.buffer.set(data, at);
+    try {
+      for (let done = 0; done < length; )
+        done += writeSync(block.fd, block.buffer, start + done, length - done);
+    } catch (error) {
+      this.#fail(error);
+      return false;
+    }
+    if (block.frames === 0) block.openedAt = Date.now();
+    block.length += length;
+    block.frames++;
+    return true;
+  }
+
+  #openBlock(sequence: number): OpenBlock {
+    const fd = openSync(openBlockPath(this.#directory, sequence), "ax", 0o600);
+    // One frame may cross the limit by its own length and head.
+    const buffer = Buffer.allocUnsafeSlow(BLOCK_SIZE + MAX_FRAME_DATA + 32);
+    return { sequence, fd, buffer, length: 0, frames: 0, openedAt: 0 };
+  }
+
+  #rotate(last: boolean): void {
+    const block = this.#block;
+    if (!last) {
+      try {
+        this.#block = this.#openBlock(block.sequence + 1);
+      } catch (error) {
+        this.#fail(error);
+        return;
+      }
+    }
+    this.#unsealed++;
+    this.#sealing = this.#sealing
+      .then(() => this.#seal(block, last))
+      .catch((error: unknown) => this.#fail(error));
+  }
+
+  async #seal(block: OpenBlock, last: boolean): Promise<void> {
+    if (this.#failed) return;
+    const raw = block.buffer.subarray(0, block.length);
+    const compressed = await compress(raw, { params: { [constants.ZSTD_c_compressionLevel]: 1 } });
+    if (this.#failed) return;
+    const sealed = sealBlock(
+      {
+        session: this.session,
+        sequence: block.sequence,
+        last,
+        frameCount: block.frames,
+        raw,
+        compressed,
+        previousHash: this.#previousHash,
+      },
+      this.#context.hostKey,
+    );
+    for (let at = 0; at < sealed.bytes.length; ) at += writeSync(this.#blocksFd, sealed.bytes, at);
+    this.#previousHash = sealed.hash;
+    closeSync(block.fd);
+    this.#unsynced.push(block.sequence);
+    this.#unsealed--;
+    if (this.#unsealed === MAX_UNSEALED - 1) this.onDrain?.();
+    if (last) await this.#sync();
+    else this.#syncSoon();
+  }
+
+  /** One sync at a time, and under load one for all the blocks of a quarter of a second. */
+  #syncSoon(): void {
+    if (this.#syncTimer !== undefined) return;
+    const wait = Math.max(0, this.#lastSync + SYNC_INTERVAL_MS - Date.now());
+    this.#syncTimer = setTimeout(() => {
+      this.#sync()
+        .catch((error: unknown) => this.#fail(error))
+        .finally(() => {
+          this.#syncTimer = undefined;
+          if (this.#unsynced.length > 0 && this.#ended === undefined) this.#syncSoon();
+        });
+    }, wait);
+  }
+
+  #sync(): Promise<void> {
+    this.#syncing = this.#syncing.then(() => this.#syncNow());
+    return this.#syncing;
+  }
+
+  async #syncNow(): Promise<void> {
+    const sequences = this.#unsynced.splice(0);
+    await syncData(this.#blocksFd);
+    this.#lastSync = Date.now();
+    for (const sequence of sequences) {
+      unlinkSync(openBlockPath(this.#directory, sequence));
+      this.#context.onSealed(this.session, sequence);
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (this.#failed) return;
+    this.#failed = true;
+    this.#context.onFailed(error);
+  }
+}
