@@ -44,6 +44,9 @@ export interface AgentSettings {
 /** The agent, put together. `start` returns when logins are answered. */
 export async function startAgent(settings: AgentSettings): Promise<{ stop(): void }> {
   const { config, paths, pinned, log, now } = settings;
+  // Every account's shim must reach the sockets here; what is in `agent` below is root's alone.
+  mkdirSync(paths.run, { recursive: true });
+  chmodSync(paths.run, 0o755);
   for (const directory of [paths.spool, paths.rejected, paths.privateRun])
     mkdirSync(directory, { recursive: true, mode: 0o700 });
 

@@ -26,6 +26,8 @@ export async function installAgent(host: HostNamespace): Promise<void> {
   await host.mustRun(["install", "-D", "-o", "root", "-g", "root", "-m", "0711", BUILT_SHIM, SHIM]);
   writeFileSync(host.outside("/etc/shells"), `${SHIM}\n`, { flag: "a" });
   mkdirSync(host.outside("/etc/sallyport"), { mode: 0o755 });
+  // As RuntimeDirectory= of the service unit does.
+  mkdirSync(host.outside("/run/sallyport"), { mode: 0o755 });
   writeFileSync(host.outside("/etc/sallyport/agent.yaml"), `version: 1\nshim: ${SHIM}\n`);
 }
 
@@ -91,8 +93,9 @@ export class HostAgent {
 
   /** The recorders' pids on this machine. */
   recorderPids(): number[] {
+    const isRecorder = (argv: string[]) => argv[1] === AGENT[1] && argv[2] === "recorder";
     return processesOf(this.#host.pid)
-      .filter((process) => process.argv.some((word) => /^\/.*\/agent\/src\/.*recorder.*\.ts$/.test(word)))
+      .filter((process) => isRecorder(process.argv))
       .map((process) => process.pid);
   }
 }

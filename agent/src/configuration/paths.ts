@@ -11,6 +11,7 @@ export interface Paths {
   bundle: string;
   outbox: string;
   jwks: string;
+  run: string;
   principalsSocket: string;
   sessionSocket: string;
   /** 0700: what is below is root's alone. */
@@ -30,6 +31,7 @@ export function layOutPaths(stateDirectory: string, run: string = RUN_DIRECTORY)
     bundle: join(stateDirectory, "bundle.jws"),
     outbox: join(stateDirectory, "events.jsonl"),
     jwks: join(stateDirectory, "jwks"),
+    run,
     principalsSocket: join(run, "principals.sock"),
     sessionSocket: join(run, "session.sock"),
     privateRun,

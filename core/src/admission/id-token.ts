@@ -54,8 +54,8 @@ const Claims = z.object({
 const Header = z.object({
   alg: z.string(),
   kid: z.string().max(255).optional(),
-  crit: z.undefined(),
-  b64: z.undefined(),
+  crit: z.never().optional(),
+  b64: z.never().optional(),
 });
 
 /**

@@ -11,7 +11,7 @@ import { recordingFile } from "../../recordings/recording-files.ts";
 import { exportStream, recordingStream } from "../../recordings/recording-streams.ts";
 import { resolveMember } from "../../revocations/resolve-target.ts";
 import { requires, seesAll } from "../access.ts";
-import { actorName } from "../caller.ts";
+import { actorName, type Caller } from "../caller.ts";
 import { query } from "../json-body.ts";
 import type { AppEnv, Services } from "../services.ts";
 
@@ -35,10 +35,7 @@ export function sessionRoutes(app: Hono<AppEnv>, services: Services): void {
     const { member, ...filter } = query(context, ListQuery);
     const caller = context.get("caller");
     const wanted = member === undefined ? undefined : await memberIdOrNone(services, member);
-    const own = caller.member?.id ?? "";
-    const memberIds = seesAll(caller)
-      ? wanted && [wanted]
-      : [own].filter((id) => wanted === undefined || wanted === id);
+    const memberIds = visibleMembers(caller, wanted);
     return context.json(await listSessions(db, { ...filter, memberIds }));
   });
 
@@ -96,6 +93,13 @@ async function visibleRecording(services: Services, context: Context<AppEnv>) {
   if (stored === undefined || host === undefined) throw sessionNotFound();
   const file = recordingFile(services.recordingsDirectory, stored.host_id, session.id);
   return { session, stored, hostKey: host.hostKey, file };
+}
+
+/** Whose sessions a list holds; undefined means everybody's. */
+function visibleMembers(caller: Caller, wanted: string | undefined): string[] | undefined {
+  if (seesAll(caller)) return wanted === undefined ? undefined : [wanted];
+  const own = caller.member?.id;
+  return own !== undefined && (wanted === undefined || wanted === own) ? [own] : [];
 }
 
 /** For a list, an unknown member is a list of nothing. */

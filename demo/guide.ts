@@ -1,0 +1,70 @@
+import { relative } from "node:path";
+import type { Addresses } from "./files.ts";
+import { DEMO_CODE } from "./identity-provider.ts";
+import { CONTACT, CONTRACTOR_ACCOUNT, type DemoPerson, HOST_NAME } from "./seed.ts";
+
+export type GuideInput = {
+  directory: string;
+  clone: string;
+  /** Whether this machine can show a browser window. */
+  browser: boolean;
+};
+
+/** What the demo prints when it is ready: commands to copy and paste, in their order. */
+export function guideText(
+  { directory, clone, browser }: GuideInput,
+  addresses: Addresses,
+  people: readonly DemoPerson[],
+): string {
+  const enter = (name: string) => `cd ${clone} && export SALLYPORT_HOME=${directory}/${name}`;
+  const typist = (name: string) =>
+    `BROWSER="node ${relative(clone, `${clone}/demo/type-into-form.ts`)} ${directory} ${name}" `;
+  const login = (name: string) =>
+    `${browser ? "" : typist(name)}npx sallyport login --server ${addresses.console}`;
+  const widest = Math.max(...people.map((person) => person.name.length));
+  const table = people.map(
+    (person) =>
+      `    ${person.name.padEnd(widest)}  ${person.password.padEnd(widest + 5)}  ${person.role.padEnd(10)}  ${person.note}`,
+  );
+  return `
+Sallyport demo is ready.  Control plane ${addresses.console}, identity provider ${addresses.issuer}, host ${HOST_NAME}.
+
+  Who can sign in (name, password; the one-time code is always ${DEMO_CODE}):
+
+${table.join("\n")}
+
+  1. As the contractor alice, in a second terminal:
+
+    ${enter("alice")}
+    ${login("alice")}
+    npx sallyport ssh ${HOST_NAME}                 # a shell as ${CONTRACTOR_ACCOUNT}, recorded; leave it with "exit"
+    npx sallyport config ssh                # from here on plain ssh, scp, rsync and git know ${HOST_NAME}
+    ssh ${HOST_NAME} uname -a
+
+  2. As the security engineer sam, in a third terminal:
+
+    ${enter("sam")}
+    ${login("sam")}
+    npx sallyport sessions                  # newest first; take an ID from it
+    npx sallyport play ID
+    npx sallyport export ID --format text
+    npx sallyport verify ID
+
+  3. Have alice open a shell again (npx sallyport ssh ${HOST_NAME}), and as sam cut it off:
+
+    npx sallyport revoke --member alice@acme.test --reason "end of the demo"
+    npx sallyport engagement list
+    npx sallyport engagement end web-maintenance --reason "work done"
+
+    alice's shell ends at once, and her next login says why and that ${CONTACT} can help:  npx sallyport why
+
+  ${
+    browser
+      ? "No browser window? Add --no-browser to the login and open the address that it prints."
+      : `This machine has no $BROWSER and no display, so the lines above let the demo type into the sign-in form. To type
+  yourself: npx sallyport login --no-browser --server ${addresses.console}
+  and open the address that it prints in a browser on this machine (a text browser does).`
+  }
+  Everything is also in ${directory}/demo.json. Ctrl-C ends the demo.
+`;
+}

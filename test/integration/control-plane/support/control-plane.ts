@@ -1,0 +1,130 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Configuration } from "@sallyport/control-plane/config/configuration.ts";
+import { type RunningControlPlane, startControlPlane } from "@sallyport/control-plane/control-plane.ts";
+import { openDatabase } from "@sallyport/control-plane/database/open-database.ts";
+import type { Database } from "@sallyport/control-plane/database/tables.ts";
+import { type Environment, systemRandom } from "@sallyport/control-plane/environment.ts";
+import { JoinTokenRequest, makeJoinToken } from "@sallyport/control-plane/hosts/join-token.ts";
+import { openStore } from "@sallyport/control-plane/store.ts";
+import { type Account, startIdentityProvider, type TestIdentityProvider } from "./identity-provider.ts";
+
+/** One control plane with its IdP on loopback, and a directory that goes when it stops. */
+export interface TestControlPlane {
+  url: string;
+  idp: TestIdentityProvider;
+  config: Configuration;
+  directory: string;
+  /** Moves the control plane's clock. */
+  clock: { offset: number };
+  /** A second connection to its database. */
+  database(): Promise<Database>;
+  joinToken(name: string, labels?: Record<string, string>): Promise<string>;
+  writePolicy(yaml: string): void;
+  running: RunningControlPlane;
+  restart(): Promise<void>;
+  close(): Promise<void>;
+}
+
+const SILENT = { info: () => {}, warn: () => {}, error: () => {} };
+
+export const ACCOUNTS: Account[] = [
+  { sub: "dana", email: "dana@vendor.test", emailVerified: true, name: "Dana Doe", amr: ["mfa"] },
+  { sub: "eve", email: "eve@vendor.test", emailVerified: true, name: "Eve Early", amr: [] },
+  { sub: "sam", email: "sec@acme.test", emailVerified: true, name: "Sam Security", amr: ["mfa"] },
+  { sub: "audrey", email: "audit@acme.test", emailVerified: true, name: "Audrey Audit", amr: ["mfa"] },
+  { sub: "stranger", email: "stranger@else.test", emailVerified: true, name: "Stranger", amr: [] },
+  { sub: "unverified", email: "uma@vendor.test", emailVerified: false, name: "Uma Unverified", amr: [] },
+  { sub: "second-dana", email: "dana@vendor.test", emailVerified: true, name: "Another Dana", amr: [] },
+];
+
+export const POLICY = `
+version: 1
+members:
+  - { name: Dana Doe, email: dana@vendor.test, vendor: vendor }
+  - { name: Eve Early, email: eve@vendor.test, vendor: vendor }
+  - { name: Uma Unverified, email: uma@vendor.test, vendor: vendor }
+engagements:
+  - name: web-work
+    vendor: vendor
+    members: [dana@vendor.test]
+    hosts: { names: [web-1] }
+    accounts: [deploy]
+    start: 2020-01-01
+    end: 2090-01-01
+    contact: sec@acme.test
+  - name: later-work
+    vendor: vendor
+    members: [dana@vendor.test, eve@vendor.test]
+    hosts: { labels: { env: test } }
+    accounts: [deploy]
+    start: 2089-01-01
+    end: 2090-01-01
+    contact: sec@acme.test
+`;
+
+export async function startTestControlPlane(options: { lease?: number } = {}): Promise<TestControlPlane> {
+  const idp = await startIdentityProvider();
+  for (const account of ACCOUNTS) idp.accounts.set(account.sub, account);
+  const directory = mkdtempSync(join(tmpdir(), "sallyport-cp-"));
+  const policyFile = join(directory, "policy.yaml");
+  writeFileSync(policyFile, POLICY);
+  const dataDirectory = join(directory, "data");
+  const clock = { offset: 0 };
+  const environment: Environment = {
+    clock: () => Date.now() + clock.offset,
+    random: systemRandom,
+    log: SILENT,
+  };
+  const config = Configuration.parse({
+    version: 1,
+    listen: { address: "127.0.0.1", port: 0 },
+    url: "http://127.0.0.1:0",
+    dataDirectory,
+    lease: options.lease ?? 600,
+    issuers: [
+      { name: "Test IdP", issuer: idp.issuer, clientId: "sallyport-cli", mfa: { amr: { mfa: "mfa" } } },
+    ],
+    staff: [
+      { email: "sec@acme.test", role: "admin" },
+      { email: "audit@acme.test", role: "auditor" },
+    ],
+    policyFile,
+  });
+  const running = await startControlPlane(config, environment);
+  const port = Number(new URL(running.url).port);
+  const test: TestControlPlane = {
+    url: running.url,
+    idp,
+    config,
+    directory: dataDirectory,
+    clock,
+    running,
+    database: () => openDatabase(join(dataDirectory, "sallyport.db")),
+    joinToken: async (name, labels = {}) => {
+      const { db, keys } = await openStore(config);
+      const request = JoinTokenRequest.parse({ name, address: "127.0.0.1", port: 7302, labels });
+      const url = running.url;
+      const token = await makeJoinToken(
+        { db, environment, config: { ...config, url }, keys },
+        request,
+        "test",
+      );
+      await db.destroy();
+      return token;
+    },
+    writePolicy: (yaml) => writeFileSync(policyFile, yaml),
+    restart: async () => {
+      await test.running.close();
+      const again = { ...config, listen: { ...config.listen, port }, url: running.url };
+      test.running = await startControlPlane(again, environment);
+    },
+    close: async () => {
+      await test.running.close();
+      await idp.close();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+  return test;
+}

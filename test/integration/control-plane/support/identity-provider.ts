@@ -1,0 +1,90 @@
+import { generateKeyPairSync, type KeyObject } from "node:crypto";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { Provider } from "oidc-provider";
+
+/** A person at the test IdP. */
+export interface Account {
+  sub: string;
+  email: string;
+  emailVerified: boolean;
+  name: string;
+  amr: string[];
+}
+
+export const REDIRECT_URI = "http://127.0.0.1/callback";
+
+/** A real `oidc-provider` on loopback that signs in whoever `login_hint` names, without asking. */
+export interface TestIdentityProvider {
+  issuer: string;
+  accounts: Map<string, Account>;
+  /** Its signing key, for tests that forge tokens. */
+  signingKey: { privateKey: KeyObject; publicKey: KeyObject; kid: string };
+  close(): Promise<void>;
+}
+
+export async function startIdentityProvider(): Promise<TestIdentityProvider> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", () => resolve()));
+  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const accounts = new Map<string, Account>();
+  const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  const kid = "test-key";
+  const client = (client_id: string) => ({
+    client_id,
+    token_endpoint_auth_method: "none" as const,
+    application_type: "native" as const,
+    redirect_uris: [REDIRECT_URI],
+  });
+  const provider = new Provider(issuer, {
+    clients: [client("sallyport-cli"), client("another-app")],
+    jwks: { keys: [{ ...privateKey.export({ format: "jwk" }), kid, alg: "RS256", use: "sig" }] },
+    claims: { openid: ["sub", "amr"], email: ["email", "email_verified"], profile: ["name"] },
+    conformIdTokenClaims: false,
+    features: { devInteractions: { enabled: false } },
+    cookies: { keys: ["test"] },
+    pkce: { required: () => true },
+    interactions: { url: (_context, interaction) => `/interaction/${interaction.uid}` },
+    findAccount: (_context, sub) => {
+      const account = accounts.get(sub);
+      if (account === undefined) return undefined;
+      const { email, emailVerified, name } = account;
+      return { accountId: sub, claims: () => ({ sub, email, email_verified: emailVerified, name }) };
+    },
+  });
+  const callback = provider.callback();
+  server.on("request", (request, response) => {
+    if (!request.url?.startsWith("/interaction/")) return callback(request, response);
+    void (async () => {
+      const { params, prompt, grantId, session } = await provider.interactionDetails(request, response);
+      if (prompt.name === "login") {
+        const accountId = String(params.login_hint);
+        const amr = accounts.get(accountId)?.amr ?? [];
+        return provider.interactionFinished(request, response, { login: { accountId, amr } });
+      }
+      const known = grantId === undefined ? undefined : await provider.Grant.find(grantId);
+      const grant =
+        known ??
+        new provider.Grant({ accountId: session?.accountId ?? "", clientId: String(params.client_id) });
+      grant.addOIDCScope("openid email profile");
+      return provider.interactionFinished(
+        request,
+        response,
+        { consent: { grantId: await grant.save() } },
+        {
+          mergeWithLastSubmission: true,
+        },
+      );
+    })();
+  });
+  return {
+    issuer,
+    accounts,
+    signingKey: { privateKey, publicKey, kid },
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
