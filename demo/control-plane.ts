@@ -11,14 +11,14 @@ export function startControlPlane(configuration: string, log: string): Program {
   return new Program("control plane", [...MAIN, "serve", "--config", configuration], log);
 }
 
-/** Waits until the control plane answers at `url`. */
-export async function controlPlaneReady(url: string): Promise<void> {
+/** Waits until the control plane answers at `url`, or it has been `enough`. */
+export async function controlPlaneReady(url: string, enough: AbortSignal): Promise<void> {
   const healthy = async () => {
     const response = await fetch(new URL("/healthz", url)).catch(() => undefined);
     await response?.arrayBuffer();
     return response?.ok ?? false;
   };
-  if (!(await until(healthy, READY_WITHIN_MS)))
+  if (!(await until(async () => enough.aborted || (await healthy()), READY_WITHIN_MS)))
     throw new Error(`The control plane did not answer at ${url} within ${READY_WITHIN_MS / 1000} s.`);
 }
 

@@ -1,6 +1,7 @@
-import { relative } from "node:path";
+import { join } from "node:path";
 import type { Addresses } from "./files.ts";
 import { DEMO_CODE } from "./identity-provider.ts";
+import { shellWords } from "./light-host/shell-words.ts";
 import { CONTACT, CONTRACTOR_ACCOUNT, type DemoPerson, HOST_NAME } from "./seed.ts";
 
 export type GuideInput = {
@@ -16,11 +17,13 @@ export function guideText(
   addresses: Addresses,
   people: readonly DemoPerson[],
 ): string {
-  const enter = (name: string) => `cd ${clone} && export SALLYPORT_HOME=${directory}/${name}`;
-  const typist = (name: string) =>
-    `BROWSER="node ${relative(clone, `${clone}/demo/type-into-form.ts`)} ${directory} ${name}" `;
-  const login = (name: string) =>
-    `${browser ? "" : typist(name)}npx sallyport login --server ${addresses.console}`;
+  const quoted = (path: string) => (/^[\w./@+-]+$/.test(path) ? path : shellWords([path]));
+  const enter = (name: string) => {
+    const lines = [`cd ${quoted(clone)}`, `export SALLYPORT_HOME=${quoted(join(directory, name))}`];
+    if (!browser) lines.push(`export BROWSER=${quoted(join(directory, "browser", name))}`);
+    return lines.join("\n    ");
+  };
+  const login = `npx sallyport login --server ${addresses.console}`;
   const widest = Math.max(...people.map((person) => person.name.length));
   const table = people.map(
     (person) =>
@@ -36,7 +39,7 @@ ${table.join("\n")}
   1. As the contractor alice, in a second terminal:
 
     ${enter("alice")}
-    ${login("alice")}
+    ${login}
     npx sallyport ssh ${HOST_NAME}                 # a shell as ${CONTRACTOR_ACCOUNT}, recorded; leave it with "exit"
     npx sallyport config ssh                # from here on plain ssh, scp, rsync and git know ${HOST_NAME}
     ssh ${HOST_NAME} uname -a
@@ -44,13 +47,13 @@ ${table.join("\n")}
   2. As the security engineer sam, in a third terminal:
 
     ${enter("sam")}
-    ${login("sam")}
+    ${login}
     npx sallyport sessions                  # newest first; take an ID from it
     npx sallyport play ID
     npx sallyport export ID --format text
     npx sallyport verify ID
 
-  3. Have alice open a shell again (npx sallyport ssh ${HOST_NAME}), and as sam cut it off:
+  3. Have alice open a shell again (npx sallyport ssh ${HOST_NAME}), and as sam cut her off:
 
     npx sallyport revoke --member alice@acme.test --reason "end of the demo"
     npx sallyport engagement list
@@ -61,9 +64,8 @@ ${table.join("\n")}
   ${
     browser
       ? "No browser window? Add --no-browser to the login and open the address that it prints."
-      : `This machine has no $BROWSER and no display, so the lines above let the demo type into the sign-in form. To type
-  yourself: npx sallyport login --no-browser --server ${addresses.console}
-  and open the address that it prints in a browser on this machine (a text browser does).`
+      : `This machine has no $BROWSER and no display, so BROWSER above names a program that types into the sign-in form.
+  To type yourself, add --no-browser to the login and open the address that it prints in a browser on this machine.`
   }
   Everything is also in ${directory}/demo.json. Ctrl-C ends the demo.
 `;

@@ -67,6 +67,7 @@ export async function startIdentityProvider(options: IdentityProviderOptions): P
 
   const close = () => closeServer(server);
   options.signal?.addEventListener("abort", () => void close(), { once: true });
+  if (options.signal?.aborted) await close();
   return {
     issuer,
     disableUser: (sub) => users.setDisabled(sub, true),

@@ -10,6 +10,7 @@ import { type DemoOptions, HELP, PORT_COUNT, parseOptions, UsageError } from "./
 import { requirePorts } from "./ports.ts";
 import { CONTRACTOR_ACCOUNT, engagements, HOST_NAME, PEOPLE } from "./seed.ts";
 import { prepareDirectory } from "./state-directory.ts";
+import { writeTypingBrowsers } from "./typing-browsers.ts";
 
 const ADDRESS = "127.0.0.1";
 const begun = performance.now();
@@ -39,9 +40,9 @@ async function main(argv: readonly string[]): Promise<number> {
   prepareDirectory(options.directory);
 
   const parts = new AsyncDisposableStack();
+  const enough = new AbortController();
+  const ended = start(options, addresses, parts, enough.signal);
   try {
-    const ended = start(options, addresses, parts);
-    ended.catch(() => {});
     await Promise.race([interrupted, ended]);
     return 0;
   } catch (error) {
@@ -49,22 +50,29 @@ async function main(argv: readonly string[]): Promise<number> {
     return 1;
   } finally {
     say("ending ...");
+    enough.abort();
     await parts.disposeAsync();
+    // It may have been in the middle of starting something.
+    await ended.catch(() => {});
     say("ended; nothing is left running");
   }
 }
 
-/** Starts the parts in their order, and then waits: it settles only when a part ends by itself, by throwing. */
+/**
+ * Starts the parts in their order, each put into `parts` as it starts, and then waits: it settles only by throwing, when
+ * a part ends by itself or it has been `enough`.
+ */
 async function start(
   options: DemoOptions,
   addresses: Addresses,
   parts: AsyncDisposableStack,
+  enough: AbortSignal,
 ): Promise<never> {
   const file = (name: string) => join(options.directory, name);
   const planned = engagements(new Date());
 
-  const idp = await startIdentityProvider({ port: options.port + 1, users: PEOPLE });
-  parts.defer(() => idp.close());
+  const idp = await startIdentityProvider({ port: options.port + 1, users: PEOPLE, signal: enough });
+  enough.throwIfAborted();
   say(`identity provider at ${idp.issuer}`);
 
   const where = {
@@ -77,11 +85,13 @@ async function start(
   writeFileSync(file("control-plane.yaml"), configurationText(where, PEOPLE), { mode: 0o600 });
   const controlPlane = startControlPlane(file("control-plane.yaml"), file("control-plane.log"));
   parts.defer(() => controlPlane.stop());
-  await Promise.race([controlPlaneReady(addresses.console), controlPlane.failure()]);
+  await Promise.race([controlPlaneReady(addresses.console, enough), controlPlane.failure()]);
+  enough.throwIfAborted();
   say(`control plane at ${addresses.console}`);
 
   const place = { name: HOST_NAME, address: ADDRESS, port: options.port + 2 };
   const joinToken = await makeJoinToken(file("control-plane.yaml"), place);
+  enough.throwIfAborted();
   const starting = startLightHost({
     ...{ name: HOST_NAME, address: ADDRESS, sshPort: place.port, directory: file(HOST_NAME) },
     accounts: [{ name: CONTRACTOR_ACCOUNT }],
@@ -92,6 +102,10 @@ async function start(
   say(`host ${HOST_NAME}, sshd at ${host.address}:${host.port}`);
 
   writeFileSync(file("demo.json"), demoFileText(addresses, PEOPLE, planned), { mode: 0o600 });
+  writeTypingBrowsers(
+    options.directory,
+    PEOPLE.map((person) => person.name),
+  );
   const guide = { directory: options.directory, clone: CLONE, browser: hasBrowser() };
   process.stdout.write(guideText(guide, addresses, PEOPLE));
 

@@ -11,7 +11,7 @@ export type DemoPerson = DemoUser & {
 /** An engagement of the demo; times are ISO 8601. */
 export type DemoEngagement = {
   name: string;
-  state: "running" | "ended" | "scheduled";
+  state: "running" | "ended" | "not-started";
   vendor: string;
   /** User names. */
   members: string[];
@@ -57,7 +57,7 @@ export function engagements(now: Date): DemoEngagement[] {
       ...{ ...on, start: inDays(-60), end: inDays(-7) },
     },
     {
-      ...{ name: "next-audit", state: "scheduled", vendor: "initech", members: ["dave"] },
+      ...{ name: "next-audit", state: "not-started", vendor: "initech", members: ["dave"] },
       ...{ ...on, start: inDays(7), end: inDays(21) },
     },
   ];

@@ -1,7 +1,6 @@
 /*
  * Stands in for a browser where the machine has none: signs one of the demo's people in by filling in the IdP's forms.
- *
- *   BROWSER="node demo/type-into-form.ts DIR NAME" npx sallyport login …       (the address comes as the last argument)
+ * The programs that typing-browsers.ts writes run it as `type-into-form.ts DIR NAME URL`.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

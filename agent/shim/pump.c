@@ -174,7 +174,7 @@ static void flush_outward(struct pump *p, struct outward *stream, int fd) {
 }
 
 static void flush(struct pump *p) {
-  if (p->to_recorder.length > 0 && buffer_flush(&p->to_recorder, p->recorder, SIZE_MAX) < 0) p->gone = true;
+  if (!p->finishing && p->to_recorder.length > 0 && buffer_flush(&p->to_recorder, p->recorder, SIZE_MAX) < 0) p->gone = true;
   if (p->streams.input >= 0) {
     if (buffer_flush(&p->to_child, p->streams.input, SIZE_MAX) < 0) {
       close_stream(&p->streams.input); /* the command reads no more; sshd would drop its input too */
@@ -198,8 +198,10 @@ static void wait_and_serve(struct pump *p) {
   if (!p->user_eof && recorder_takes && p->to_child.length < BUFFER_LIMIT) wait[USER_IN] = (struct pollfd){STDIN_FILENO, POLLIN, 0};
   wait[USER_OUT] = (struct pollfd){STDOUT_FILENO, p->output.released > 0 ? POLLOUT : 0, 0};
   wait[USER_ERR] = (struct pollfd){STDERR_FILENO, p->error.released > 0 ? POLLOUT : 0, 0};
-  wait[RECORDER] = (struct pollfd){p->recorder, p->to_recorder.length > 0 ? POLLOUT : 0, 0};
-  if (p->output.released < BUFFER_LIMIT && p->error.released < BUFFER_LIMIT) wait[RECORDER].events |= POLLIN;
+  if (!p->finishing) { /* it has said its last word, and hangs up while the rest is still being shown */
+    wait[RECORDER] = (struct pollfd){p->recorder, p->to_recorder.length > 0 ? POLLOUT : 0, 0};
+    if (p->output.released < BUFFER_LIMIT && p->error.released < BUFFER_LIMIT) wait[RECORDER].events |= POLLIN;
+  }
   if (p->to_child.length > 0) wait[CHILD_IN] = (struct pollfd){p->streams.input, POLLOUT, 0};
   if (recorder_takes && p->output.bytes.length < BUFFER_LIMIT) wait[CHILD_OUT] = (struct pollfd){p->streams.output, POLLIN, 0};
   if (recorder_takes && p->error.bytes.length < BUFFER_LIMIT) wait[CHILD_ERR] = (struct pollfd){p->streams.error, POLLIN, 0};

@@ -14,6 +14,8 @@ const BUILT_SHIM = join(CLONE, "agent/shim/sallyport-shim");
 const AGENT = [process.execPath, join(CLONE, "agent/src/main.ts")];
 const SESSION_SOCKET = "/run/sallyport/session.sock";
 const READY_WITHIN_MS = 30_000;
+/** An agent that ends so often before it is ready will not get better. */
+const HOPELESS_DEATHS = 3;
 
 /** What the package's maintainer script does on a server, before any account uses the shim. */
 export async function installAgent(host: HostNamespace): Promise<void> {
@@ -61,12 +63,17 @@ export class HostAgent {
 
   /** Waits until the agent (perhaps a new one, after a kill) takes sessions. */
   async ready(): Promise<void> {
+    let deaths = 0;
+    const stopCounting = this.#host.onReport((report) => {
+      if (report.event === "ended" && report.service === "agent") deaths++;
+    });
     const taking = () => {
       const pid = this.pid();
       return pid !== undefined && listensOn(pid, SESSION_SOCKET);
     };
-    if (!(await until(taking, READY_WITHIN_MS)))
-      throw new Error(`The agent did not come up within ${READY_WITHIN_MS / 1000} s. ${logTail(this.log)}`);
+    await until(() => this.#host.isGone || deaths >= HOPELESS_DEATHS || taking(), READY_WITHIN_MS);
+    stopCounting();
+    if (!taking()) throw new Error(`The agent did not come up. ${logTail(this.log)}`);
   }
 
   /** Stops the agent until {@link start}. */

@@ -107,7 +107,9 @@ export class HostNamespace {
     const { uid, env, ...spawnOptions } = options;
     const environment = { ...CLEAN_ENVIRONMENT, ...env };
     const become = uid === undefined ? [] : ["setpriv", ...this.#identity(uid), "--"];
-    const enter = ["--target", String(this.pid), "--mount", "--uts", "--ipc", "--pid", "--wd=/", "--"];
+    // Root and working directory are PID 1's: "--wd=/" would be this machine's "/", and in a chroot so would the root.
+    const namespaces = ["--mount", "--uts", "--ipc", "--pid", "--root", "--wd"];
+    const enter = ["--target", String(this.pid), ...namespaces, "--"];
     const child = spawn("nsenter", [...enter, ...become, ...argv], { ...spawnOptions, env: environment });
     const ended = new Promise((resolve) => child.once("close", resolve).once("error", resolve));
     this.#inside.add(ended);
@@ -144,6 +146,12 @@ export class HostNamespace {
     return this.#servicePids.get(service);
   }
 
+  /** Calls `listener` with each report until the returned function is called. */
+  onReport(listener: (report: Report) => void): () => void {
+    this.#reports.on("report", listener);
+    return () => void this.#reports.off("report", listener);
+  }
+
   /** Resolves with the next report that matches; rejects when the host goes first. */
   reported(matches: (report: Report) => boolean): Promise<Report> {
     return new Promise((resolve, reject) => {
@@ -158,8 +166,12 @@ export class HostNamespace {
         reject(new Error("the light host has ended"));
       };
       this.#reports.on("report", onReport).on("gone", onGone);
-      if (this.#unshare.exitCode !== null || this.#unshare.signalCode !== null) onGone();
+      if (this.isGone) onGone();
     });
+  }
+
+  get isGone(): boolean {
+    return this.#unshare.exitCode !== null || this.#unshare.signalCode !== null;
   }
 
   /** Resolves when the host is gone, whoever ended it. */

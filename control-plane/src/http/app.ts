@@ -1,11 +1,8 @@
-import { SallyportError } from "@sallyport/core/errors.ts";
 import { Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { revocationSequence } from "../database/revocations.ts";
 import { errorResponse, noSuchPath } from "./error-response.ts";
 import { strictHeaders } from "./headers.ts";
 import { homePage } from "./home-page.ts";
-import { MAX_BODY } from "./json-body.ts";
 import { engagementRoutes } from "./routes/engagements.ts";
 import { hostRoutes } from "./routes/hosts.ts";
 import { meRoutes } from "./routes/me.ts";
@@ -19,7 +16,6 @@ export function createApp(services: Services): Hono<AppEnv> {
   const app = new Hono<AppEnv>();
   const { log } = services.environment;
   app.use(strictHeaders(services.config.url));
-  app.use(bodyLimit({ maxSize: MAX_BODY, onError: tooLarge }));
   app.onError((error, context) => errorResponse(error, context, log));
   app.notFound((context) => errorResponse(noSuchPath(), context, log));
 
@@ -38,8 +34,4 @@ export function createApp(services: Services): Hono<AppEnv> {
   hostRoutes(api, services);
   revocationRoutes(api, services);
   return app;
-}
-
-function tooLarge(): never {
-  throw new SallyportError("message-too-large", `The body of a request has at most ${MAX_BODY / 1024} KiB.`);
 }

@@ -3,11 +3,13 @@ import type { Context } from "hono";
 import type { z } from "zod";
 
 /** Most bytes of a request's body. */
-export const MAX_BODY = 256 * 1024;
+const MAX_BODY = 256 * 1024;
 
-/** The body of a request, parsed with its schema. Code `message-malformed`; an empty body counts as `{}`. */
+/**
+ * The body of a request, parsed with its schema; an empty one counts as `{}`. Codes `message-malformed`,
+ * `message-too-large`. Routes that want no body never read one.
+ */
 export async function jsonBody<T>(context: Context, schema: z.ZodType<T>): Promise<T> {
-  const text = await context.req.text();
   const type = context.req.header("content-type") ?? "application/json";
   if (!/^application\/json(;|$)/i.test(type)) {
     throw new SallyportError(
@@ -15,6 +17,7 @@ export async function jsonBody<T>(context: Context, schema: z.ZodType<T>): Promi
       "The body must be JSON, with content-type application/json.",
     );
   }
+  const text = await limitedText(context);
   let json: unknown;
   try {
     json = text === "" ? {} : JSON.parse(text);
@@ -22,6 +25,23 @@ export async function jsonBody<T>(context: Context, schema: z.ZodType<T>): Promi
     throw new SallyportError("message-malformed", "The body is not JSON.", { cause });
   }
   return parseInput(json, schema, "body");
+}
+
+async function limitedText(context: Context): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = Number(context.req.header("content-length") ?? 0);
+  if (size <= MAX_BODY) {
+    size = 0;
+    for await (const chunk of context.req.raw.body ?? []) {
+      size += chunk.length;
+      if (size > MAX_BODY) break;
+      chunks.push(chunk);
+    }
+  }
+  if (size <= MAX_BODY) return Buffer.concat(chunks).toString("utf8");
+  // The rest of the body is not read, so nothing else can come over this connection.
+  context.header("connection", "close");
+  throw new SallyportError("message-too-large", `The body of a request has at most ${MAX_BODY / 1024} KiB.`);
 }
 
 /** The query of a request, parsed with its schema. Code `message-malformed`. */

@@ -2,6 +2,7 @@ import { SallyportError } from "@sallyport/core/errors.ts";
 import type { JSONWebKeySet } from "jose";
 import type { IssuerConfiguration } from "../config/configuration.ts";
 import type { Clock, Log } from "../environment.ts";
+import { errorFields } from "../log.ts";
 
 const REFRESH_MS = 15 * 60_000;
 /** Least time between two fetches that unknown key ids cause: anybody can name one. */
@@ -88,7 +89,7 @@ export class IssuerKeys {
     try {
       entry.jwks = await this.#needs.fetch(issuer, clientId);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = errorFields(error).error;
       this.#needs.log.warn("the keys of an IdP cannot be fetched", { issuer, reason });
     }
   }

@@ -36,7 +36,7 @@ const agent=spawn("ssh-agent",["-D","-a",sock],{stdio:["ignore","pipe","inherit"
 m.env.SSH_AUTH_SOCK=sock;
 await login();
 console.log((await m.spawn("ssh-add",["-l"]).finished).stdout);
-f = await m.run("ssh","web-1","echo","hi"); console.log("ssh agent:", f.status, f.stdout, f.stderr);
+f = await m.spawn("ssh",["-vvv","-F",join(m.home,"ssh_config"),"web-1","echo","hi"]).finished; console.log(f.stderr); process.exit(); console.log("ssh agent:", f.status, f.stdout, f.stderr);
 for (const [label,cmd] of [["ensure agent", ["env",`SALLYPORT_HOME=${m.home}`,`NODE_COMPILE_CACHE=${m.home}/cache`,process.execPath,MAIN,"ensure","--host","web-1"]],["bare node",[process.execPath,"-e","0"]]] as const) {
   const t:number[]=[]; for(let i=0;i<40;i++){const s=performance.now(); const r=spawnSync(cmd[0],cmd.slice(1) as string[],{env:m.environment}); if(r.status) console.log("bad",r.status,String(r.stderr)); t.push(performance.now()-s);} t.sort((a,b)=>a-b); console.log(label,"median",t[20].toFixed(1),"min",t[0].toFixed(1));
 }

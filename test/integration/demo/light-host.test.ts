@@ -101,6 +101,8 @@ describe("a light host", () => {
     const host = await start("web-1");
     const result = await host.run(["sh", "-c", "cat; echo no >&2; exit 7"], { input: "yes" });
     assert.deepEqual(result, { status: 7, stdout: "yes", stderr: "no\n" });
+    // The working directory is the host's own, too.
+    assert.equal((await host.run(["cat", "etc/hostname"])).stdout, "web-1\n");
   });
 
   it("leaves no process and no mount behind when it is closed", async () => {

@@ -1,3 +1,4 @@
+import { closeSync, openSync } from "node:fs";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import type { SqliteDatabase, SqliteStatement } from "kysely";
 
@@ -9,6 +10,8 @@ export class NodeSqliteDatabase implements SqliteDatabase {
   readonly #statements = new Map<string, SqliteStatement>();
 
   constructor(file: string) {
+    // SQLite gives its -wal and -shm files the mode of the database.
+    if (file !== ":memory:") closeSync(openSync(file, "a", 0o600));
     this.#database = new DatabaseSync(file, { timeout: 5000 });
     this.#database.exec("PRAGMA journal_mode = WAL");
     // FULL: what was answered is on the disk. Revocations and recording positions depend on it.

@@ -30,7 +30,7 @@ export function acceptLinks(server: Server, needs: AcceptNeeds): { close(): Prom
   });
   server.on("upgrade", (request: IncomingMessage, stream: Duplex, head: Buffer) => {
     stream.on("error", () => stream.destroy());
-    if (new URL(request.url ?? "/", "http://localhost").pathname !== PATH) {
+    if (request.url?.split("?")[0] !== PATH) {
       stream.end("HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
       return;
     }

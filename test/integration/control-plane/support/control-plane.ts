@@ -29,7 +29,7 @@ export interface TestControlPlane {
 
 const SILENT = { info: () => {}, warn: () => {}, error: () => {} };
 
-export const ACCOUNTS: Account[] = [
+const ACCOUNTS: Account[] = [
   { sub: "dana", email: "dana@vendor.test", emailVerified: true, name: "Dana Doe", amr: ["mfa"] },
   { sub: "eve", email: "eve@vendor.test", emailVerified: true, name: "Eve Early", amr: [] },
   { sub: "sam", email: "sec@acme.test", emailVerified: true, name: "Sam Security", amr: ["mfa"] },
@@ -39,7 +39,7 @@ export const ACCOUNTS: Account[] = [
   { sub: "second-dana", email: "dana@vendor.test", emailVerified: true, name: "Another Dana", amr: [] },
 ];
 
-export const POLICY = `
+const POLICY = `
 version: 1
 members:
   - { name: Dana Doe, email: dana@vendor.test, vendor: vendor }
@@ -77,12 +77,11 @@ export async function startTestControlPlane(options: { lease?: number } = {}): P
     random: systemRandom,
     log: SILENT,
   };
-  const config = Configuration.parse({
+  const parsed = Configuration.parse({
     version: 1,
     listen: { address: "127.0.0.1", port: 0 },
     url: "http://127.0.0.1:0",
     dataDirectory,
-    lease: options.lease ?? 600,
     issuers: [
       { name: "Test IdP", issuer: idp.issuer, clientId: "sallyport-cli", mfa: { amr: { mfa: "mfa" } } },
     ],
@@ -92,6 +91,8 @@ export async function startTestControlPlane(options: { lease?: number } = {}): P
     ],
     policyFile,
   });
+  // Shorter than a configuration file may say, so that no test waits long.
+  const config = { ...parsed, lease: options.lease ?? parsed.lease };
   const running = await startControlPlane(config, environment);
   const port = Number(new URL(running.url).port);
   const test: TestControlPlane = {

@@ -1,0 +1,101 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import type { Figure } from "./figure.ts";
+import { benchKeystroke } from "./keystroke.ts";
+import { benchLogin } from "./login.ts";
+import { type Bench, type BenchOptions, HELP, parseOptions, UsageError } from "./options.ts";
+import { openPair, type Pair } from "./pair.ts";
+import { children } from "./processes.ts";
+import { describeMachine, tableText, writeJson } from "./report.ts";
+import { benchRest } from "./rest.ts";
+import { benchPipe, benchThroughput } from "./throughput.ts";
+
+const RUN: Record<Bench, (pair: Pair, runs?: number) => Promise<Figure[]>> = {
+  login: benchLogin,
+  keystroke: benchKeystroke,
+  throughput: benchThroughput,
+  nonpty: benchPipe,
+  rest: benchRest,
+};
+
+/** Thrown on Ctrl-C. */
+class Interrupted extends Error {}
+
+// What an interrupted benchmark still waits for must not keep us.
+process.exit(await main(process.argv.slice(2)).catch(failed));
+
+async function main(argv: readonly string[]): Promise<number> {
+  const options = parseOptions(argv);
+  if (options === "help") {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  if (process.getuid?.() !== 0)
+    throw new Error(
+      "The benchmarks start a host with accounts and an sshd of its own, in namespaces: run them as root.",
+    );
+  const begun = new Date();
+  const machine = describeMachine();
+  const figures = await measure(options);
+  process.stdout.write(`\n${tableText(figures)}\n`);
+  const file = resolve(options.out ?? join(import.meta.dirname, "results", `${fileName(begun)}.json`));
+  writeJson(file, machine, begun, figures);
+  say(`written to ${file}`);
+  if (machine.loadBefore > 0.5)
+    say(`others were at work on this machine (load ${machine.loadBefore.toFixed(2)}): the figures are rough`);
+  return 0;
+}
+
+/** Measures, and whatever happens leaves nothing behind. */
+async function measure(options: BenchOptions): Promise<Figure[]> {
+  const interrupted = interruption();
+  // All that is written goes below one directory; os.tmpdir() reads this variable at each call.
+  const directory = mkdtempSync(join(tmpdir(), "sallyport-bench-"));
+  process.env.TMPDIR = directory;
+  say("starting Sallyport and a plain sshd ...");
+  const opening = openPair();
+  try {
+    const measuring = opening.then((pair) => runAll(pair, options));
+    measuring.catch(() => {}); // an interruption may come first
+    return await Promise.race([measuring, interrupted]);
+  } finally {
+    // Only when it stands can it be taken down in order.
+    const pair = await opening.catch(() => undefined);
+    await pair?.close();
+    for (const child of children()) process.kill(child, "SIGTERM");
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+async function runAll(pair: Pair, { benches, runs }: BenchOptions): Promise<Figure[]> {
+  const figures: Figure[] = [];
+  for (const bench of benches) {
+    say(`${bench} ...`);
+    figures.push(...(await RUN[bench](pair, runs)));
+    await pair.quiet();
+  }
+  return figures;
+}
+
+function interruption(): Promise<never> {
+  return new Promise((_, reject) => {
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+      process.once(signal, () => reject(new Interrupted(`${signal}: ending ...`)));
+  });
+}
+
+function failed(error: unknown): number {
+  console.error(error instanceof Error ? error.message : String(error));
+  if (error instanceof Interrupted) return 130;
+  return error instanceof UsageError ? 2 : 1;
+}
+
+/** UTC to the second, without the colons that some file systems refuse. */
+function fileName(time: Date): string {
+  return time.toISOString().slice(0, 19).replaceAll(":", "");
+}
+
+function say(text: string): void {
+  console.log(`bench: ${text}`);
+}

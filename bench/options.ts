@@ -1,0 +1,61 @@
+import { parseArgs } from "node:util";
+
+/** In the order in which they run. */
+export const BENCHES = ["login", "keystroke", "throughput", "nonpty", "rest"] as const;
+export type Bench = (typeof BENCHES)[number];
+
+export interface BenchOptions {
+  benches: readonly Bench[];
+  /** Instead of each benchmark's own number. */
+  runs: number | undefined;
+  /** Where the JSON goes; by default bench/results/TIME.json. */
+  out: string | undefined;
+}
+
+export const HELP = `Measures Sallyport against plain OpenSSH on one host, in turns. Needs root; takes about three minutes.
+
+  npm run bench -- [login|throughput|keystroke|nonpty|rest|all] [--runs N] [--out FILE]
+
+  login        ssh HOST true                                               (40 runs of each side)
+  throughput   30 MB of text through a terminal                            (7)
+  keystroke    one byte to the terminal and its echo back                  (20 groups of 50)
+  nonpty       200 MB of text without a terminal                           (3)
+  rest         processor time and memory while nobody is logged in
+
+  --runs N     runs of each side
+  --out FILE   where the JSON goes    (default bench/results/TIME.json)
+  --help       this text
+
+A missed target is shown as "not met"; it is not an error. Exit status: 0 measured, 1 could not measure, 2 wrong usage,
+130 interrupted.
+`;
+
+/** What was wrong with the command line, in a sentence. */
+export class UsageError extends Error {}
+
+/** Reads the command line; "help" when that is asked for. Throws {@link UsageError}. */
+export function parseOptions(argv: readonly string[]): BenchOptions | "help" {
+  const { values, positionals } = read(argv);
+  if (values.help) return "help";
+  const [name = "all", surplus] = positionals;
+  const benches = BENCHES.filter((bench) => name === "all" || name === bench);
+  if (benches.length === 0)
+    throw new UsageError(`There is no benchmark "${name}": ${BENCHES.join(", ")} or all.`);
+  if (surplus !== undefined) throw new UsageError(`One benchmark or all, not also "${surplus}".`);
+  if (values.runs !== undefined && !/^[1-9]\d{0,3}$/.test(values.runs))
+    throw new UsageError(`--runs takes a number from 1 to 9999, not "${values.runs}".`);
+  return { benches, runs: values.runs === undefined ? undefined : Number(values.runs), out: values.out };
+}
+
+function read(argv: readonly string[]) {
+  const options = {
+    runs: { type: "string" },
+    out: { type: "string" },
+    help: { type: "boolean", short: "h", default: false },
+  } as const;
+  try {
+    return parseArgs({ args: [...argv], options, allowPositionals: true });
+  } catch (cause) {
+    throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause });
+  }
+}

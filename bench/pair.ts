@@ -1,0 +1,110 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { freePort, type Person, startWorld, type World } from "../test/fixtures/world.ts";
+import { PLAIN_ACCOUNT, startPlainSshd } from "./plain-sshd.ts";
+import { untilQuiet } from "./processes.ts";
+import type { Samples } from "./statistics.ts";
+
+const HOST = "web-1";
+const ACCOUNT = "deploy";
+
+/** One way into the host. */
+export interface Side {
+  name: keyof Samples;
+  /** The argv of an ssh to it. Both sides have the same options but for account, port, key and certificate. */
+  ssh(options: readonly string[], command: string): string[];
+}
+
+/** A host that is reached both ways. */
+export interface Pair {
+  world: World;
+  person: Person;
+  plain: Side;
+  sallyport: Side;
+  /** The environment of every ssh: no agent, no configuration of the caller. */
+  env: NodeJS.ProcessEnv;
+  /** Resolves when Sallyport has nothing left to do of what went before, such as uploads. */
+  quiet(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Starts a whole Sallyport, signs a contractor in, and puts a plain sshd next to the wrapped one. */
+export async function openPair(): Promise<Pair> {
+  const world = await startWorld({
+    engagements: [{ name: "bench", members: ["alice"], accounts: [ACCOUNT] }],
+    accounts: [{ name: ACCOUNT }, { name: PLAIN_ACCOUNT, shell: "/bin/bash" }],
+  });
+  try {
+    await spoolOnDisk(world);
+    const person = world.person("alice");
+    const signedIn = await person.signIn();
+    if (signedIn.status !== 0) throw new Error(`signing in failed: ${signedIn.stderr}`);
+    const certificate = join(person.home, "sallyport-cert.pub");
+    const plain = await startPlainSshd(
+      world.host,
+      await freePort(),
+      join(world.directory, "plain"),
+      certificate,
+    );
+    const knownHosts = join(person.home, "known_hosts");
+    const identity = join(person.home, "id_ed25519");
+    return {
+      world,
+      person,
+      plain: side("plain", PLAIN_ACCOUNT, world, { ...plain, knownHosts }),
+      sallyport: side("sallyport", ACCOUNT, world, {
+        port: world.host.port,
+        identity,
+        certificate,
+        knownHosts,
+      }),
+      env: person.env,
+      quiet: () => untilQuiet(world),
+      close: () => world.close(),
+    };
+  } catch (error) {
+    await world.close();
+    throw error;
+  }
+}
+
+/** The light host keeps /var in memory, where a sync costs nothing. A server's spool is on a disk: so is this one. */
+async function spoolOnDisk(world: World): Promise<void> {
+  const directory = join(world.directory, HOST, "spool");
+  mkdirSync(directory, { mode: 0o700 });
+  const mounted = await world.host.run(["mount", "--bind", directory, "/var/lib/sallyport/spool"]);
+  if (mounted.status !== 0) throw new Error(`the spool could not be put on the disk: ${mounted.stderr}`);
+}
+
+function side(
+  name: Side["name"],
+  account: string,
+  world: World,
+  files: { port: number; identity: string; certificate: string; knownHosts: string },
+): Side {
+  const settings = {
+    // Newer clients send keystrokes at fixed times; that would hide what is measured. Older ones do not know the word.
+    IgnoreUnknown: "ObscureKeystrokeTiming",
+    ObscureKeystrokeTiming: "no",
+    ControlMaster: "no",
+    ControlPath: "none",
+    IdentitiesOnly: "yes",
+    IdentityAgent: "none",
+    IdentityFile: files.identity,
+    CertificateFile: files.certificate,
+    PreferredAuthentications: "publickey",
+    UserKnownHostsFile: files.knownHosts,
+    GlobalKnownHostsFile: "/dev/null",
+    HostKeyAlias: HOST,
+    StrictHostKeyChecking: "yes",
+    UpdateHostKeys: "no",
+    LogLevel: "ERROR",
+    User: account,
+    Port: String(files.port),
+  };
+  const direct = Object.entries(settings).flatMap(([keyword, value]) => ["-o", `${keyword}=${value}`]);
+  return {
+    name,
+    ssh: (options, command) => ["ssh", "-F", "none", ...direct, ...options, world.host.address, command],
+  };
+}

@@ -1,0 +1,158 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import type { AddressInfo } from "node:net";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { parseJoinToken, Trust, trustHash } from "@sallyport/core/messages/trust.ts";
+import { call } from "./support/client.ts";
+import { enrol } from "./support/host.ts";
+
+const MAIN = new URL("../../../control-plane/src/main.ts", import.meta.url).pathname;
+
+describe("control plane program", () => {
+  let directory: string;
+  let config: string;
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), "sallyport-program-"));
+    config = join(directory, "cp.yaml");
+    writeConfig(0);
+  });
+  afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+  function writeConfig(port: number, extra = ""): void {
+    const issuers = `issuers: [{ name: Acme, issuer: "http://127.0.0.1:9", clientId: sallyport-cli }]`;
+    const text = `version: 1\nlisten: { address: 127.0.0.1, port: ${port} }\nurl: http://127.0.0.1:${port}\ndataDirectory: ${directory}/data\n${issuers}\n${extra}`;
+    writeFileSync(config, text);
+  }
+  const run = (...args: string[]) =>
+    new Promise<{ status: number; stdout: string; stderr: string }>((resolve) => {
+      execFile(process.execPath, [MAIN, ...args], (error, stdout, stderr) => {
+        resolve({ status: error === null ? 0 : Number(error.code), stdout, stderr });
+      });
+    });
+  /** Starts the server and resolves when it says that it listens. */
+  const serve = async (): Promise<{
+    child: ChildProcess;
+    url: string;
+    lines: Record<string, unknown>[];
+    more(): Promise<unknown>;
+  }> => {
+    const child = spawn(process.execPath, [MAIN, "serve", "--config", config], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const lines: Record<string, unknown>[] = [];
+    const reader = createInterface({ input: child.stdout });
+    reader.on("line", (line) => lines.push(JSON.parse(line)));
+    const more = () => once(reader, "line");
+    for (;;) {
+      const listening = lines.find(({ msg }) => msg === "listening");
+      if (listening !== undefined) return { child, url: String(listening.url), lines, more };
+      await more();
+    }
+  };
+  const stop = async (child: ChildProcess, signal: NodeJS.Signals = "SIGTERM"): Promise<unknown> => {
+    const exited = once(child, "exit");
+    child.kill(signal);
+    return (await exited)[0];
+  };
+
+  it("serves, makes join tokens meanwhile, reads its policy again, and stops when told", async () => {
+    const policy = join(directory, "policy.yaml");
+    writeFileSync(policy, "version: 1\n");
+    writeConfig(0, `policyFile: ${policy}\n`);
+    const { child, url, lines, more } = await serve();
+    assert.equal((await fetch(`${url}/healthz`)).status, 200);
+    assert.equal((await fetch(`${url}/readyz`)).status, 200);
+    const page = await fetch(url);
+    assert.match(page.headers.get("content-security-policy") ?? "", /default-src 'none'/);
+    assert.match(await page.text(), /sallyport login --server/);
+    const { status, stdout } = await run(
+      "join-token",
+      "--config",
+      config,
+      "--name",
+      "web-1",
+      "--address",
+      "127.0.0.1",
+      "--port",
+      "7302",
+      "--label",
+      "env=test",
+    );
+    assert.equal(status, 0);
+    const enrolled = await enrol(url, stdout);
+    assert.equal(enrolled.name, "web-1");
+    writeFileSync(policy, "version: 1\nmembers: [{ name: A, email: a@b.test, vendor: v }]\n");
+    child.kill("SIGHUP");
+    while (!lines.some(({ members }) => Array.isArray(members) && members[0] === "a@b.test")) await more();
+    writeFileSync(policy, "version: 1\nmembrs: []\n");
+    child.kill("SIGHUP");
+    while (!lines.some(({ msg }) => String(msg).includes("the old one stays"))) await more();
+    assert.equal(lines.filter(({ msg }) => msg === "listening").length, 1);
+    assert.equal(await stop(child), 0);
+  });
+
+  it("puts the hash of the trust that it serves into join tokens", async () => {
+    const probe = createServer().listen(0, "127.0.0.1");
+    await once(probe, "listening");
+    const { port } = probe.address() as AddressInfo;
+    await new Promise((resolve) => probe.close(resolve));
+    writeConfig(port);
+    const { child, url } = await serve();
+    const token = parseJoinToken(
+      (await run("join-token", "--config", config, "--name", "web-1", "--address", "::1")).stdout,
+    );
+    assert.equal(token.server, url);
+    assert.equal(token.trustHash, trustHash(Trust.parse((await call(url, "GET", "/trust")).body)));
+    assert.equal(await stop(child, "SIGINT"), 0);
+  });
+
+  it("names the port that is taken", async () => {
+    const other = createServer().listen(0, "127.0.0.1");
+    await once(other, "listening");
+    const { port } = other.address() as AddressInfo;
+    writeConfig(port);
+    const { status, stderr } = await run("serve", "--config", config);
+    await new Promise((resolve) => other.close(resolve));
+    assert.equal(status, 1);
+    assert.match(
+      stderr,
+      new RegExp(`^The control plane cannot start: port ${port} on 127\\.0\\.0\\.1 is taken.*\\n$`),
+    );
+  });
+
+  const wrong: [args: string[], expected: RegExp][] = [
+    [[], /^serve or join-token is missing|--config FILE is missing/],
+    [["serve"], /--config FILE is missing/],
+    [["serve", "--config", "/nowhere/cp.yaml"], /^\/nowhere\/cp\.yaml cannot be read \(ENOENT\)/],
+    [["serve", "--config", "CONFIG", "extra"], /unexpected argument extra/],
+    [["dance", "--config", "CONFIG"], /there is no command dance/],
+    [["serve", "--config", "CONFIG", "--prot", "1"], /Unknown option '--prot'/],
+    [["join-token", "--config", "CONFIG", "--name", "Web!", "--address", "::1"], /--name: /],
+    [["join-token", "--config", "CONFIG", "--name", "web", "--address", "a b"], /--address: /],
+    [["join-token", "--config", "CONFIG", "--name", "web", "--address", "::1", "--port", "x"], /--port: /],
+    [
+      ["join-token", "--config", "CONFIG", "--name", "web", "--address", "::1", "--label", "x"],
+      /--label x is not KEY=VALUE/,
+    ],
+  ];
+  for (const [args, expected] of wrong) {
+    it(`answers "${args.join(" ")}" with one sentence and status 2`, async () => {
+      const { status, stdout, stderr } = await run(...args.map((arg) => (arg === "CONFIG" ? config : arg)));
+      assert.equal(status, 2);
+      assert.match(stderr, expected);
+      assert.equal(stdout, "");
+      assert.ok(!stderr.includes("    at "));
+    });
+  }
+
+  it("explains itself", async () => {
+    const { status, stdout } = await run("--help");
+    assert.equal(status, 0);
+    assert.match(stdout, /serve --config FILE[\s\S]*Example[\s\S]*join-token[\s\S]*Example/);
+  });
+});

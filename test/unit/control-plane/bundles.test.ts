@@ -1,0 +1,177 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { addHost, hostById } from "@sallyport/control-plane/database/hosts.ts";
+import { listMembers, pinIdentity } from "@sallyport/control-plane/database/members.ts";
+import { addRevocation } from "@sallyport/control-plane/database/revocations.ts";
+import { newId } from "@sallyport/control-plane/environment.ts";
+import { openKeys } from "@sallyport/control-plane/keys/keys.ts";
+import { applyPolicy } from "@sallyport/control-plane/policy/apply-policy.ts";
+import { bundleContent } from "@sallyport/control-plane/policy/bundle-content.ts";
+import { Bundles } from "@sallyport/control-plane/policy/bundles.ts";
+import { selects } from "@sallyport/control-plane/policy/host-selection.ts";
+import { HostName, ShortName } from "@sallyport/core/names.ts";
+import { Engagement, HostSelector, Member } from "@sallyport/core/policy/engagement.ts";
+import { verifyBundle, verifyLease } from "@sallyport/core/policy/signed-document.ts";
+import { makeWorld, policyText, type World } from "./support/world.ts";
+
+const DAY = 86_400;
+const NOW = 1_800_000_000;
+
+describe("bundle content", () => {
+  const id = (prefix: string, digit: number) => `${prefix}_${String(digit).padStart(26, "0")}`;
+  const host = {
+    id: id("hst", 1),
+    name: HostName.parse("web-1"),
+    labels: { [ShortName.parse("env")]: "test" },
+  };
+  const member = (digit: number) =>
+    Member.parse({ id: id("mem", digit), name: `M${digit}`, email: null, vendor: "v", identities: [] });
+  const engagement = (digit: number, changes: object = {}) =>
+    Engagement.parse({
+      id: id("eng", digit),
+      name: `e${digit}`,
+      vendor: "v",
+      members: [id("mem", digit)],
+      hosts: { names: ["web-1"], labels: {} },
+      accounts: ["deploy"],
+      mode: "shell",
+      mfa: { level: "none", maxAge: null },
+      hours: null,
+      sources: [],
+      start: NOW - DAY,
+      end: NOW + DAY,
+      ended: null,
+      approval: { rule: "none", approved: false },
+      contact: "",
+      ...changes,
+    });
+
+  it("holds engagements of this host only, and their members only", () => {
+    const policy = {
+      members: [member(1), member(2), member(3)],
+      engagements: [engagement(3), engagement(1), engagement(2, { hosts: { names: ["web-2"], labels: {} } })],
+      revocations: [],
+    };
+    const content = bundleContent(host, policy, NOW);
+    assert.deepEqual(
+      content.engagements.map(({ name }) => name),
+      ["e1", "e3"],
+    );
+    assert.deepEqual(
+      content.members.map(({ name }) => name),
+      ["M1", "M3"],
+    );
+  });
+
+  const windows: [name: string, changes: object, isIn: boolean][] = [
+    ["running", {}, true],
+    ["not begun", { start: NOW + DAY, end: NOW + 2 * DAY }, true],
+    ["over for 89 days", { start: 0, end: NOW - 89 * DAY }, true],
+    ["over for 91 days", { start: 0, end: NOW - 91 * DAY }, false],
+    ["ended early 89 days ago", { start: 0, ended: { at: NOW - 89 * DAY, by: "", reason: "" } }, true],
+    ["ended early 91 days ago", { start: 0, ended: { at: NOW - 91 * DAY, by: "", reason: "" } }, false],
+  ];
+  for (const [name, changes, isIn] of windows) {
+    it(`${isIn ? "holds" : "leaves out"} an engagement that is ${name}`, () => {
+      const policy = { members: [], engagements: [engagement(1, changes)], revocations: [] };
+      assert.equal(bundleContent(host, policy, NOW).engagements.length, isIn ? 1 : 0);
+    });
+  }
+
+  const selectors: [selector: object, isMeant: boolean][] = [
+    [{ names: ["web-1"] }, true],
+    [{ names: ["web-2"] }, false],
+    [{ labels: { env: "test" } }, true],
+    [{ labels: { env: "test", zone: "a" } }, false],
+    [{ names: ["web-2"], labels: { env: "test" } }, true],
+    [{}, false],
+  ];
+  for (const [selector, isMeant] of selectors) {
+    it(`${isMeant ? "means" : "does not mean"} the host by ${JSON.stringify(selector)}`, () => {
+      assert.equal(selects(HostSelector.parse(selector), host), isMeant);
+    });
+  }
+});
+
+describe("bundles", () => {
+  let world: World;
+  let bundles: Bundles;
+  let directory: string;
+  let trusted: Parameters<typeof verifyBundle>[1];
+  let hostId: string;
+  const host = async () => (await hostById(world.db, hostId)) ?? assert.fail("no host");
+
+  beforeEach(async () => {
+    world = await makeWorld();
+    directory = mkdtempSync(join(tmpdir(), "sallyport-bundles-"));
+    const { policy } = openKeys(join(directory, "keys"), { file: "", exists: false });
+    trusted = [{ kty: "OKP", crv: "Ed25519", x: policy.x, kid: policy.kid }];
+    bundles = new Bundles({ db: world.db, clock: world.environment.clock, policyKey: policy, lease: 600 });
+    hostId = newId(world.environment, "hst");
+    await addHost(world.db, {
+      id: hostId,
+      name: "web-1",
+      address: "a",
+      port: 22,
+      labels_json: "{}",
+      host_key: "x",
+      enrolled_at: 0,
+    });
+    await applyPolicy(world.db, world.environment, { text: policyText(), file: "p" });
+  });
+  afterEach(async () => {
+    await world.db.destroy();
+    rmSync(directory, { recursive: true });
+  });
+
+  it("keep their version while nothing changes, and have a fresh lease each time", async () => {
+    const first = await bundles.current(await host());
+    world.time.now += 100;
+    const second = await bundles.current(await host());
+    assert.deepEqual([first.version, second.version], [1, 1]);
+    assert.equal((await verifyBundle(second.jws, trusted)).leaseUntil, world.time.now + 600);
+  });
+
+  it("get a new version when a member is pinned, a revocation comes, the policy changes, but not for other hosts", async () => {
+    const versions = [(await bundles.current(await host())).version];
+    const [dana] = await listMembers(world.db);
+    await pinIdentity(world.db, {
+      issuer: "https://idp.test",
+      subject: "d",
+      member_id: dana?.id ?? "",
+      pinned_at: 0,
+    });
+    versions.push((await bundles.current(await host())).version);
+    const revocation = {
+      id: newId(world.environment, "rev"),
+      level: "key" as const,
+      target: "SHA256:x",
+      at: 0,
+      by: "",
+      reason: "",
+    };
+    await addRevocation(world.db, revocation);
+    const revoked = await bundles.current(await host());
+    versions.push(revoked.version);
+    assert.equal(revoked.revocationSequence, 1);
+    const elsewhere = policyText().replace("web-work", "else").replace("web-1", "web-9");
+    await applyPolicy(world.db, world.environment, { text: elsewhere, file: "p" });
+    versions.push((await bundles.current(await host())).version);
+    assert.deepEqual(versions, [1, 2, 3, 3]);
+  });
+
+  it("go above what the host has, after our database was restored", async () => {
+    assert.equal((await bundles.current(await host(), 41)).version, 42);
+    assert.equal((await bundles.current(await host())).version, 42);
+  });
+
+  it("are prolonged by a lease", async () => {
+    const lease = await verifyLease(await bundles.lease(hostId, 7), trusted);
+    assert.deepEqual(
+      [lease.hostId, lease.bundleVersion, lease.leaseUntil],
+      [hostId, 7, world.time.now + 600],
+    );
+  });
+});

@@ -1,0 +1,129 @@
+import assert from "node:assert/strict";
+import { Configuration } from "@sallyport/control-plane/config/configuration.ts";
+import { RateLimit } from "@sallyport/control-plane/http/rate-limit.ts";
+import { consumeChallenge, makeChallenge } from "@sallyport/control-plane/issuance/challenge.ts";
+import { certificateValidity } from "@sallyport/control-plane/issuance/validity.ts";
+import { IssuerKeys } from "@sallyport/control-plane/issuers/issuer-keys.ts";
+import { isSallyportError } from "@sallyport/core/errors.ts";
+import type { Engagement } from "@sallyport/core/policy/engagement.ts";
+import { makeWorld } from "./support/world.ts";
+
+const NOW = 1_800_000_000;
+
+describe("validity of a certificate", () => {
+  const running = (end: number) => ({ start: NOW - 10, end, ended: null }) as Engagement;
+  const ended = { start: 0, end: NOW + 90_000, ended: { at: NOW - 5, by: "", reason: "" } } as Engagement;
+  const later = { start: NOW + 10, end: NOW + 90_000, ended: null } as Engagement;
+  const rows: [
+    name: string,
+    lifetime: number,
+    tokenExpiresAt: number,
+    engagements: Engagement[],
+    expected: number,
+  ][] = [
+    ["the lifetime", 3600, NOW + 7200, [running(NOW + 9999)], 3600],
+    ["the ID token", 3600, NOW + 100.7, [running(NOW + 9999)], 100],
+    ["the latest engagement that runs", 3600, NOW + 7200, [running(NOW + 50), running(NOW + 70)], 70],
+    ["5 minutes when all are over", 3600, NOW + 7200, [ended], 300],
+    ["5 minutes when none has begun", 3600, NOW + 7200, [later], 300],
+    ["5 minutes without any", 3600, NOW + 7200, [], 300],
+  ];
+  for (const [name, lifetime, tokenExpiresAt, engagements, expected] of rows) {
+    it(`ends with ${name}`, () => {
+      const validity = certificateValidity({ now: NOW, lifetime, tokenExpiresAt, engagements });
+      assert.deepEqual(validity, { validAfter: NOW - 60, validBefore: NOW + expected });
+    });
+  }
+});
+
+describe("challenge", () => {
+  const unknown = (error: unknown) => isSallyportError(error, "challenge-unknown");
+
+  it("is good once, for 10 minutes, and only if it is ours", async () => {
+    const world = await makeWorld();
+    const [first, second] = [await makeChallenge(world), await makeChallenge(world)];
+    await consumeChallenge(world, first);
+    await assert.rejects(consumeChallenge(world, first), unknown);
+    await assert.rejects(consumeChallenge(world, "A".repeat(43)), unknown);
+    world.time.now += 600;
+    await assert.rejects(consumeChallenge(world, second), unknown);
+    await world.db.destroy();
+  });
+
+  it("is good for one of two that use it at the same moment", async () => {
+    const world = await makeWorld();
+    const challenge = await makeChallenge(world);
+    const results = await Promise.allSettled([
+      consumeChallenge(world, challenge),
+      consumeChallenge(world, challenge),
+    ]);
+    assert.deepEqual(results.map(({ status }) => status).sort(), ["fulfilled", "rejected"]);
+    await world.db.destroy();
+  });
+});
+
+describe("rate limit", () => {
+  it("lets a burst through, then a lasting rate, for each address by itself", () => {
+    let now = 0;
+    const limit = new RateLimit(() => now, { perSecond: 2, burst: 3 });
+    const limited = (error: unknown) => isSallyportError(error, "rate-limited");
+    for (let i = 0; i < 3; i++) limit.take("a");
+    assert.throws(() => limit.take("a"), limited);
+    limit.take("b");
+    now += 500;
+    limit.take("a");
+    assert.throws(() => limit.take("a"), limited);
+  });
+});
+
+describe("keys of IdPs", () => {
+  const issuers = Configuration.shape.issuers.parse([{ name: "A", issuer: "https://a.test", clientId: "c" }]);
+  const key = (kid: string) => ({ kty: "RSA", kid });
+
+  it("are fetched once for many, again for an unknown key, and not more often than every 10 s", async () => {
+    let now = 1000;
+    let fetched = 0;
+    let keys = [key("one")];
+    const log = { info: () => {}, warn: () => {}, error: () => {} };
+    const source = new IssuerKeys({
+      issuers,
+      clock: () => now,
+      log,
+      fetch: async () => {
+        fetched++;
+        return { keys };
+      },
+    });
+    await Promise.all([source.ready("https://a.test", "one"), source.ready("https://a.test", "one")]);
+    assert.equal(fetched, 1);
+    await source.ready("https://a.test", "one");
+    await source.ready("https://a.test", "two");
+    assert.equal(fetched, 1);
+    now += 10_000;
+    keys = [key("one"), key("two")];
+    await source.ready("https://a.test", "two");
+    assert.equal(fetched, 2);
+    assert.equal(source.known("https://a.test")?.keys.length, 2);
+  });
+
+  it("stay in use while the IdP is away, and their absence is said", async () => {
+    let isAway = true;
+    let now = 0;
+    const log = { info: () => {}, warn: () => {}, error: () => {} };
+    const fetch = async () => {
+      if (isAway) throw new Error("away");
+      return { keys: [key("one")] };
+    };
+    const source = new IssuerKeys({ issuers, clock: () => now, log, fetch });
+    await assert.rejects(source.ready("https://a.test", "one"), (error) =>
+      isSallyportError(error, "issuer-unreachable"),
+    );
+    isAway = false;
+    await source.ready("https://a.test", "one");
+    isAway = true;
+    now += 60_000;
+    await source.ready("https://a.test", "two");
+    assert.equal(source.known("https://a.test")?.keys.length, 1);
+    await source.ready("https://unknown.test", "x");
+  });
+});

@@ -1,0 +1,113 @@
+import assert from "node:assert/strict";
+import { findEngagement } from "@sallyport/control-plane/database/engagements.ts";
+import { addHost } from "@sallyport/control-plane/database/hosts.ts";
+import { listMembers, saveMember } from "@sallyport/control-plane/database/members.ts";
+import { listRevocations } from "@sallyport/control-plane/database/revocations.ts";
+import { newId } from "@sallyport/control-plane/environment.ts";
+import { applyPolicy } from "@sallyport/control-plane/policy/apply-policy.ts";
+import { type RevocationAnnouncer, revoke } from "@sallyport/control-plane/revocations/revoke.ts";
+import { isSallyportError } from "@sallyport/core/errors.ts";
+import type { Revocation, RevocationLevel } from "@sallyport/core/policy/revocation.ts";
+import { makeWorld, policyText, type World } from "./support/world.ts";
+
+const KEY = `SHA256:${"a".repeat(43)}`;
+
+describe("revoking", () => {
+  let world: World;
+  let announced: Revocation[];
+  let hosts: RevocationAnnouncer;
+  const hostId = "hst_00000000000000000000000001";
+  const request = (level: RevocationLevel, target: string) =>
+    revoke({ ...world, hosts }, { level, target, reason: "why" }, "sec");
+
+  beforeEach(async () => {
+    world = await makeWorld();
+    announced = [];
+    hosts = {
+      revoke: async (entries) => {
+        // Durable before it is told: whoever hears of it can rely on it.
+        const stored = (await listRevocations(world.db)).map(({ sequence }) => sequence);
+        for (const entry of entries) assert.ok(stored.includes(entry.sequence));
+        announced.push(...entries);
+        return [{ hostId, acknowledged: true, endedSessions: ["ses_1"] }];
+      },
+      publishBundles: async () => {},
+    };
+    await addHost(world.db, {
+      id: hostId,
+      name: "web-1",
+      address: "a",
+      port: 22,
+      labels_json: "{}",
+      host_key: "x",
+      enrolled_at: 0,
+    });
+    await applyPolicy(world.db, world.environment, { text: policyText(), file: "p" });
+  });
+  afterEach(() => world.db.destroy());
+
+  it("numbers entries without gaps, also when many come at once", async () => {
+    await Promise.all(Array.from({ length: 20 }, () => request("key", KEY)));
+    const sequences = (await listRevocations(world.db)).map(({ sequence }) => sequence);
+    assert.deepEqual(
+      sequences,
+      Array.from({ length: 20 }, (_, index) => index + 1),
+    );
+  });
+
+  it("answers who heard of it and what it ended", async () => {
+    const id = newId(world.environment, "hst");
+    await addHost(world.db, {
+      id,
+      name: "web-2",
+      address: "a",
+      port: 22,
+      labels_json: "{}",
+      host_key: "y",
+      enrolled_at: 0,
+    });
+    const answer = await request("key", KEY);
+    assert.deepEqual(answer.hosts, [
+      { host: "web-2", acknowledged: false, endedSessions: [] },
+      { host: "web-1", acknowledged: true, endedSessions: ["ses_1"] },
+    ]);
+    assert.deepEqual([answer.sequence, answer.level, answer.target], [1, "key", KEY]);
+  });
+
+  it("finds a member by id, e-mail or name", async () => {
+    const [dana] = await listMembers(world.db);
+    for (const target of [dana?.id ?? "", "DANA@vendor.test", "Dana Doe"]) {
+      assert.equal((await request("member", target)).target, dana?.id);
+    }
+  });
+
+  it("does not guess between two members of one name", async () => {
+    const created = { vendor: "vendor", created_at: 0, email: "other@vendor.test" };
+    await saveMember(world.db, { id: newId(world.environment, "mem"), name: "Dana Doe", ...created });
+    await assert.rejects(request("member", "Dana Doe"), /2 members are called Dana Doe/);
+    assert.deepEqual(announced, []);
+  });
+
+  it("ends an engagement, and says so to hosts as a revocation too", async () => {
+    const engagement = await findEngagement(world.db, "web-work");
+    const answer = await request("engagement", "web-work");
+    assert.equal(answer.target, engagement?.id);
+    assert.equal((await findEngagement(world.db, "web-work"))?.ended?.reason, "why");
+    await request("engagement", "web-work");
+    assert.equal((await listRevocations(world.db)).length, 2);
+  });
+
+  const unknown: [level: RevocationLevel, target: string][] = [
+    ["session", "ses_00000000000000000000000009"],
+    ["certificate", "12345"],
+    ["key", "SHA256:short"],
+    ["member", "nobody"],
+    ["engagement", "nothing"],
+  ];
+  for (const [level, target] of unknown) {
+    it(`stores nothing for a ${level} that is unknown`, async () => {
+      await assert.rejects(request(level, target), (error) => isSallyportError(error, "not-found"));
+      assert.deepEqual(await listRevocations(world.db), []);
+    });
+  }
+});
