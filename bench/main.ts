@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { logTail } from "../demo/light-host/log-tail.ts";
 import type { Figure } from "./figure.ts";
 import { benchKeystroke } from "./keystroke.ts";
 import { benchLogin } from "./login.ts";
@@ -72,8 +73,14 @@ async function runAll(pair: Pair, { benches, runs }: BenchOptions): Promise<Figu
   const figures: Figure[] = [];
   for (const bench of benches) {
     say(`${bench} ...`);
-    figures.push(...(await RUN[bench](pair, runs)));
-    await pair.quiet();
+    try {
+      figures.push(...(await RUN[bench](pair, runs)));
+      await pair.quiet();
+    } catch (cause) {
+      // The log is gone with the host, and says more than ssh does.
+      const { message } = cause instanceof Error ? cause : new Error(String(cause));
+      throw new Error(`${bench}: ${message}\n${logTail(pair.world.host.agentLog())}`, { cause });
+    }
   }
   return figures;
 }

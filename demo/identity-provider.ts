@@ -6,7 +6,6 @@ import { makeSigningKey, signIdToken, toPrivateJwk } from "./identity-provider/k
 import { SignIn } from "./identity-provider/sign-in.ts";
 import { type DemoUser, UserDirectory } from "./identity-provider/users.ts";
 
-export { publicClient } from "./identity-provider/configuration.ts";
 export { DEMO_CODE, type DemoUser } from "./identity-provider/users.ts";
 
 export type IdentityProviderOptions = {

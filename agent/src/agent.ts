@@ -140,7 +140,7 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
       bundle: policy.bundle,
       leaseUntil: policy.leaseUntil,
       revocations: policy.revocations,
-      recorderReady: pool.ready,
+      recorderReady: pool.expected,
       spoolReserveFree: freeMebibytes(paths.spool) >= config.diskReserve,
       accountUnsafe: (account) => accounts.unsafe(account, config.shim),
     }),

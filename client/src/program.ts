@@ -1,4 +1,5 @@
 import { Command, CommanderError } from "commander";
+import manifest from "../package.json" with { type: "json" };
 import { registerConfig } from "./commands/config.ts";
 import { registerEngagement } from "./commands/engagement.ts";
 import { registerExport } from "./commands/export.ts";
@@ -44,6 +45,7 @@ export async function run(args: readonly string[], context: Context): Promise<nu
 function buildProgram(context: Context, onStatus: (status: number) => void): Command {
   const program = new Command("sallyport")
     .description("SSH access for as long as an engagement lasts, signed in with your identity provider.")
+    .version(manifest.version, "-V, --version", "print the version")
     .enablePositionalOptions()
     .exitOverride()
     .configureOutput({

@@ -3,7 +3,12 @@ import canonicalize from "canonicalize";
 
 /** Serialises `value` as RFC 8785 canonical JSON (JCS). A value that JSON cannot hold is a `TypeError`. */
 export function canonicalJson(value: unknown): string {
-  const text = canonicalize(value);
+  let text: string | undefined;
+  try {
+    text = canonicalize(value);
+  } catch (cause) {
+    throw new TypeError("value has no canonical JSON form", { cause });
+  }
   if (text === undefined) throw new TypeError("value has no JSON form");
   return text;
 }

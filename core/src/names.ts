@@ -17,7 +17,7 @@ export const HostName = z
   .string()
   .max(253)
   .regex(
-    /^[a-z0-9]([a-z0-9-]{0,62})(\.[a-z0-9]([a-z0-9-]{0,62}))*$/,
+    /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/,
     "a host name has RFC 1123 labels in lower case",
   )
   .brand<"HostName">();

@@ -13,6 +13,7 @@ export const SHIM = "/usr/local/lib/sallyport/shim";
 const BUILT_SHIM = join(CLONE, "agent/shim/sallyport-shim");
 const AGENT = [process.execPath, join(CLONE, "agent/src/main.ts")];
 const SESSION_SOCKET = "/run/sallyport/session.sock";
+const RECORDER_SOCKETS = "/run/sallyport/recorder-";
 const READY_WITHIN_MS = 30_000;
 /** An agent that ends so often before it is ready will not get better. */
 const HOPELESS_DEATHS = 3;
@@ -69,7 +70,9 @@ export class HostAgent {
     });
     const taking = () => {
       const pid = this.pid();
-      return pid !== undefined && listensOn(pid, SESSION_SOCKET);
+      if (pid === undefined || !listensOn(pid, SESSION_SOCKET)) return false;
+      // A session needs a recorder, and those come a little later.
+      return this.recorderPids().some((recorder) => listensOn(recorder, RECORDER_SOCKETS));
     };
     await until(() => this.#host.isGone || deaths >= HOPELESS_DEATHS || taking(), READY_WITHIN_MS);
     stopCounting();

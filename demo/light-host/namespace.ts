@@ -21,7 +21,7 @@ export const CLEAN_ENVIRONMENT = {
 };
 
 /** Whom a command inside runs as: a name or uid of the host's own accounts; root by default. */
-export type RunAs = { uid?: number | string; env?: Record<string, string> };
+type RunAs = { uid?: number | string; env?: Record<string, string> };
 export type SpawnInside = RunAs & Omit<SpawnOptions, "uid" | "env">;
 export type RunOptions = RunAs & { input?: string | Uint8Array };
 export type RunResult = { status: number | null; stdout: string; stderr: string };

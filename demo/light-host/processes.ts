@@ -24,14 +24,14 @@ export function onlyChild(pid: number): number {
   return Number(children[0]);
 }
 
-/** Whether a process listens on a unix socket of this path. Looks only: connecting would disturb the listener. */
+/** Whether a process listens on a unix socket whose path begins so. Looks only: connecting would disturb the listener. */
 export function listensOn(pid: number, path: string): boolean {
   const inodes = new Set(
     readFileSync("/proc/net/unix", "utf8")
       .split("\n")
       .map((line) => line.trim().split(/\s+/))
       // Columns: address, reference count, protocol, flags (accepting connections), type, state, inode, path.
-      .filter((columns) => columns[7] === path && columns[3] === "00010000")
+      .filter((columns) => columns[7]?.startsWith(path) && columns[3] === "00010000")
       .map((columns) => `socket:[${columns[6]}]`),
   );
   if (inodes.size === 0) return false;

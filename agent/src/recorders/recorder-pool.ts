@@ -42,6 +42,8 @@ export class RecorderPool {
   readonly #server: Server;
   readonly #recorders = new Map<Socket, Recorder>();
   readonly #starting = new Set<number>();
+  readonly #waiting = new Set<(ready: boolean) => void>();
+  #opening = true;
   #stopped = false;
 
   constructor(context: PoolContext) {
@@ -54,7 +56,10 @@ export class RecorderPool {
     rmSync(this.#context.controlSocket, { force: true });
     this.#server.listen(this.#context.controlSocket, () => {
       chmodSync(this.#context.controlSocket, 0o600);
-      setTimeout(() => this.#fill(), adoptMs);
+      setTimeout(() => {
+        this.#fill();
+        this.#opening = false;
+      }, adoptMs);
     });
   }
 
@@ -64,8 +69,23 @@ export class RecorderPool {
     for (const socket of this.#recorders.keys()) socket.destroy();
   }
 
-  get ready(): boolean {
-    return this.#current().length > 0;
+  /** A recorder is there, or one is on its way: after our start, or after one was lost. */
+  get expected(): boolean {
+    return this.#current().length > 0 || this.#starting.size > 0 || this.#opening;
+  }
+
+  /** Waits until a recorder is there; false when none comes in time. */
+  async whenReady(milliseconds: number): Promise<boolean> {
+    if (this.#current().length > 0) return true;
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => settle(false), milliseconds);
+      const settle = (ready: boolean): void => {
+        clearTimeout(timer);
+        this.#waiting.delete(settle);
+        resolve(ready);
+      };
+      this.#waiting.add(settle);
+    });
   }
 
   /** Processes of the connected recorders. */
@@ -153,6 +173,7 @@ export class RecorderPool {
     this.#starting.delete(hello.process.pid);
     if (hello.version !== this.#context.version) write(socket, { type: "drain" });
     this.#context.onHello(hello.sessions, hello.process);
+    if (hello.version === this.#context.version) for (const settle of [...this.#waiting]) settle(true);
   }
 
   #gone(socket: Socket): void {

@@ -16,6 +16,7 @@ import { decodeSessionRequest, ShimFrameReader, shimFrame, TICKET_LENGTH } from 
 
 /** Exit status of a session that was refused; docs/exit-codes.md. */
 const EXIT_REFUSED = 254;
+const RECORDER_WAIT_MS = 4_000;
 
 export interface SessionServerContext {
   logins: LoginRegistry;
@@ -61,15 +62,23 @@ export function createSessionServer(context: SessionServerContext): Server {
     socket.on("error", () => {});
     socket.on("data", (chunk) => {
       const [frame] = reader.push(chunk) ?? [undefined];
-      if (frame !== undefined)
-        socket.end(frame.type === "s" ? reply(context, socket, frame.data) : refusal("This is no session."));
+      if (frame === undefined) return;
+      reply(context, socket, frame.type, Buffer.from(frame.data)).then(
+        (bytes) => socket.end(bytes),
+        () => socket.destroy(),
+      );
     });
   });
 }
 
-function reply(context: SessionServerContext, socket: Socket, data: Buffer): Buffer {
+async function reply(
+  context: SessionServerContext,
+  socket: Socket,
+  type: string,
+  data: Buffer,
+): Promise<Buffer> {
   try {
-    return grant(context, socket, data);
+    return await grant(context, socket, type, data);
   } catch (error) {
     if (error instanceof SessionRefused) {
       context.onRefused(error.login, error.code, error.told);
@@ -80,13 +89,20 @@ function reply(context: SessionServerContext, socket: Socket, data: Buffer): Buf
   }
 }
 
-function grant(context: SessionServerContext, socket: Socket, data: Buffer): Buffer {
-  const request = decodeSessionRequest(data);
+async function grant(
+  context: SessionServerContext,
+  socket: Socket,
+  type: string,
+  data: Buffer,
+): Promise<Buffer> {
+  const request = type === "s" ? decodeSessionRequest(data) : null;
   if (request === null)
     throw new SessionRefused("session-malformed", "This is no session that this host understands.", null);
   const { pid, uid } = socketCredentials(socket);
   const { shim, login } = findLogin(context, pid, uid);
   const account = checkAccount(context, login);
+  // Right after a start, or when one has died, a recorder is a moment away: better to wait than to refuse.
+  await context.pool.whenReady(RECORDER_WAIT_MS);
   const admission = decideAgain(context, login);
   const recorder = context.pool.choose();
   if (recorder === null) {

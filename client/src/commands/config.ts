@@ -7,7 +7,10 @@ import { examples } from "./command.ts";
 
 /** `sallyport config ssh` */
 export function registerConfig(program: Command, context: Context): void {
-  const config = program.command("config").description("Set up other programs.");
+  const config = program
+    .command("config")
+    .summary("set up other programs")
+    .description("Set up other programs.");
   config
     .command("ssh")
     .summary("make plain ssh, scp, rsync and git work")

@@ -8,6 +8,7 @@ import type { KeyState } from "../state/key-state.ts";
 import { statePaths } from "../state/paths.ts";
 import { type CertifiedKey, type Placement, placeKey } from "./place-key.ts";
 import { removeKey } from "./remove-key.ts";
+import { MARGIN_SECONDS } from "./usable-key.ts";
 
 /**
  * Puts a new key in the place of the old one. The ssh_config names the same three files whether or not the agent has
@@ -33,5 +34,6 @@ export async function keepKey(
     validBefore: certificate.validBefore,
   };
   writeJsonFile(paths.key, state);
+  writeDurably(paths.validUntil, `${certificate.validBefore - MARGIN_SECONDS}\n`);
   return placement;
 }

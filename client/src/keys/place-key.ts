@@ -38,10 +38,18 @@ export async function placeKey(
   throw new Error("no directory for the private key");
 }
 
+/**
+ * Adds the key twice, as ssh-add does: alone, because ssh signs for a `CertificateFile` with the bare key; and with its
+ * certificate, for programs that know the agent only.
+ */
 async function offerToAgent(key: CertifiedKey, socketPath: string | undefined): Promise<boolean> {
   if (!socketPath) return false;
+  const { certificate, ...bare } = key;
   try {
-    return isSuccess(await askAgent(socketPath, encodeAddIdentity(key)));
+    const added = await askAgent(socketPath, encodeAddIdentity(bare));
+    return (
+      isSuccess(added) && isSuccess(await askAgent(socketPath, encodeAddIdentity({ ...bare, certificate })))
+    );
   } catch {
     // No agent, or one that takes no keys (some desktops' own): a file does as well.
     return false;

@@ -5,7 +5,7 @@ import { statePaths } from "../state/paths.ts";
 import { agentHolds } from "./agent-holds.ts";
 
 /** A certificate must be good for so many seconds more: a login takes a moment. */
-const MARGIN_SECONDS = 30;
+export const MARGIN_SECONDS = 30;
 
 /** The key at hand, if its certificate is valid now and a moment longer and the key itself is still there. */
 export async function usableKey(

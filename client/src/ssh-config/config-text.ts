@@ -1,14 +1,6 @@
 import type { StatePaths } from "../state/paths.ts";
 import { type PlainHost, quotedPath, shellWord } from "./config-value.ts";
 
-/** What the block needs to know to call us back and to find our files. */
-export interface ConfigInput {
-  hosts: readonly PlainHost[];
-  paths: StatePaths;
-  nodePath: string;
-  mainPath: string;
-}
-
 const HEADER = `# Written by sallyport, and again at every sign-in: changes made here are lost.
 `;
 
@@ -17,23 +9,15 @@ const HEADER = `# Written by sallyport, and again at every sign-in: changes made
  * fails, ssh ends there (our sentence is on the terminal already), instead of going on to whatever else has that name.
  * Then a `Host` for each. ssh takes the first value of a keyword, so this must come before the user's own settings.
  */
-export function configText(input: ConfigInput): string {
-  const { hosts } = input;
+export function configText(hosts: readonly PlainHost[], paths: StatePaths): string {
   if (hosts.length === 0) return `${HEADER}# There are no hosts for you at the moment.\n`;
   const names = hosts.map((host) => host.name).join(",");
+  const ensure = `sh ${shellWord(paths.ensureScript).replaceAll("%", "%%")} %n`;
   return [
     HEADER,
-    `Match originalhost ${names} !exec "${ensureCommand(input)}"\n  ProxyCommand false\n  LogLevel QUIET\n`,
-    ...hosts.map((host) => hostBlock(host, input.paths)),
+    `Match originalhost ${names} !exec "${ensure}"\n  ProxyCommand false\n  LogLevel QUIET\n`,
+    ...hosts.map((host) => hostBlock(host, paths)),
   ].join("\n");
-}
-
-function ensureCommand({ paths, nodePath, mainPath }: ConfigInput): string {
-  const environment = [
-    `SALLYPORT_HOME=${shellWord(paths.home)}`,
-    `NODE_COMPILE_CACHE=${shellWord(paths.cache)}`,
-  ];
-  return `env ${environment.join(" ")} ${shellWord(nodePath)} ${shellWord(mainPath)} ensure --host %n`;
 }
 
 function hostBlock(host: PlainHost, paths: StatePaths): string {

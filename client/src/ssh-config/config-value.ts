@@ -38,9 +38,9 @@ export function quotedPath(path: string): string {
   return `"${assertPlainPath(path).replaceAll("%", "%%")}"`;
 }
 
-/** A path as a word of the shell command in `Match exec "…"`. Code `config-invalid`. */
+/** A path as a word of a shell command. Code `config-invalid`. */
 export function shellWord(path: string): string {
-  return `'${assertPlainPath(path).replaceAll("%", "%%")}'`;
+  return `'${assertPlainPath(path)}'`;
 }
 
 /** Returns the path if ssh_config can hold it. Code `config-invalid`. */

@@ -5,6 +5,7 @@ import { type StatePaths, statePaths } from "../state/paths.ts";
 import type { SignInState } from "../state/sign-in-state.ts";
 import { configText } from "./config-text.ts";
 import { type PlainHost, plainHost } from "./config-value.ts";
+import { ensureScriptText } from "./ensure-script.ts";
 import { knownHostsText } from "./known-hosts.ts";
 
 type Wanted = Pick<Context, "home" | "nodePath" | "mainPath" | "stderr">;
@@ -25,7 +26,7 @@ export function configFor(
       );
   }
   return {
-    text: configText({ hosts, paths, nodePath: context.nodePath, mainPath: context.mainPath }),
+    text: configText(hosts, paths),
     hosts,
     paths,
   };
@@ -35,6 +36,7 @@ export function configFor(
 export function writeConfig(context: Wanted, signIn: SignInState): StatePaths {
   const { text, hosts, paths } = configFor(context, signIn);
   writeDurably(paths.knownHosts, knownHostsText(hosts, signIn.hostCaKeys));
+  writeDurably(paths.ensureScript, ensureScriptText(paths, context.nodePath, context.mainPath));
   writeDurably(paths.sshConfig, text);
   return paths;
 }

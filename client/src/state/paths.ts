@@ -9,6 +9,10 @@ export interface StatePaths {
   signIn: string;
   /** Where the private key is, until when it is certified. Not secret. */
   key: string;
+  /** Seconds since the epoch up to which the key will do, for `ensure.sh`; there while there is a key. */
+  validUntil: string;
+  /** What ssh calls before a login; see `ssh-config/ensure-script.ts`. */
+  ensureScript: string;
   /** A link to the private key file; absent while the agent holds the key. */
   identity: string;
   publicKey: string;
@@ -28,6 +32,8 @@ export function statePaths(home: string): StatePaths {
     server: join(home, "server.json"),
     signIn: join(home, "sign-in.json"),
     key: join(home, "key.json"),
+    validUntil: join(home, "valid-until"),
+    ensureScript: join(home, "ensure.sh"),
     identity: join(home, "id_ed25519"),
     publicKey: join(home, "id_ed25519.pub"),
     certificate: join(home, "sallyport-cert.pub"),

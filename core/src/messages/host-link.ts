@@ -2,6 +2,7 @@ import { z } from "zod";
 import { SallyportError } from "../errors.ts";
 import { DisplayText, Id, SessionId } from "../names.ts";
 import { Revocation } from "../policy/revocation.ts";
+import { printable } from "../terminal-text.ts";
 
 /*
  * The WebSocket between a host and the control plane (`/api/v1/host-link`). Text messages are JSON of the shapes
@@ -131,9 +132,10 @@ export function parseLinkMessage<T>(schema: z.ZodType<T>, text: string): T {
   const result = schema.safeParse(json);
   if (!result.success) {
     const issue = result.error.issues[0];
+    const where = printable(issue?.path.join(".") || "its top", 100);
     throw new SallyportError(
       "message-malformed",
-      `A message on the host link has the wrong shape at ${issue?.path.join(".") || "its top"}: ${issue?.message}.`,
+      `A message on the host link has the wrong shape at ${where}: ${printable(issue?.message ?? "", 200)}.`,
       { cause: result.error },
     );
   }

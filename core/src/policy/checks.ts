@@ -12,6 +12,9 @@ import { tell } from "./told.ts";
  * RefusedError with its own code when not.
  */
 
+/** What those checks look at that a running session has as well; `continue.ts` asks them again. */
+type Moment = Pick<LoginRequest, "account" | "now">;
+
 /** Who of this host's members is this? Identity is (issuer, subject), nothing else. */
 export function checkMembership(request: LoginRequest, bundle: Bundle): Member {
   const { issuer, subject } = request.identity.token;
@@ -44,7 +47,7 @@ export function checkMfa(request: LoginRequest, engagement: Engagement): void {
 }
 
 /** Start and end, and an end before its time. */
-export function checkWindow(request: LoginRequest, engagement: Engagement): void {
+export function checkWindow(request: Moment, engagement: Engagement): void {
   if (engagement.ended !== null && request.now >= engagement.ended.at) {
     throw new RefusedError(
       "engagement-ended",
@@ -67,7 +70,7 @@ export function checkWindow(request: LoginRequest, engagement: Engagement): void
 }
 
 /** Weekly hours in the engagement's time zone. */
-export function checkHours(request: LoginRequest, engagement: Engagement): void {
+export function checkHours(request: Moment, engagement: Engagement): void {
   if (engagement.hours !== null && !withinHours(engagement.hours, request.now)) {
     throw new RefusedError("outside-hours", `outside the weekly hours (${engagement.hours.timeZone})`, {
       told: tell.outsideHours(engagement),
@@ -86,7 +89,7 @@ export function checkSource(request: LoginRequest, engagement: Engagement): void
 }
 
 /** The host's own name and labels, as its bundle states them. */
-export function checkHost(_request: LoginRequest, engagement: Engagement, bundle: Bundle): void {
+export function checkHost(_request: Moment, engagement: Engagement, bundle: Bundle): void {
   const { names, labels } = engagement.hosts;
   const wanted = Object.entries(labels);
   const byLabels =
@@ -102,7 +105,7 @@ export function checkHost(_request: LoginRequest, engagement: Engagement, bundle
   }
 }
 
-export function checkAccount(request: LoginRequest, engagement: Engagement): void {
+export function checkAccount(request: Moment, engagement: Engagement): void {
   if (!engagement.accounts.some((account) => account === request.account)) {
     throw new RefusedError("account-not-granted", `account ${request.account} is not one of it`, {
       told: tell.accountNotGranted(engagement, request.account),
@@ -110,20 +113,27 @@ export function checkAccount(request: LoginRequest, engagement: Engagement): voi
   }
 }
 
-export function checkApproval(_request: LoginRequest, engagement: Engagement): void {
+export function checkApproval(_request: Moment, engagement: Engagement): void {
   if (engagement.approval.rule !== "none" && !engagement.approval.approved) {
     throw new RefusedError("approval-missing", "not approved", { told: tell.approvalMissing(engagement) });
   }
 }
 
+const MAPPED_BITS = 96;
+const MAPPED = new BlockList();
+MAPPED.addSubnet("::ffff:0:0", MAPPED_BITS, "ipv6");
+
 function inNetworks(address: string, networks: readonly string[]): boolean {
+  const family = isIPv6(address) ? "ipv6" : "ipv4";
+  // A dual-stack sshd sees IPv4 peers as ::ffff:a.b.c.d (RFC 4291 §2.5.5.2), which BlockList takes for IPv4 by itself. It
+  // also takes IPv4 to be inside ::/0 and the like, and there it is not meant.
+  const isIPv4 = family === "ipv4" || MAPPED.check(address, family);
   const list = new BlockList();
   for (const network of networks) {
-    const [base = "", bits] = network.split("/");
-    const family = isIPv6(base) ? "ipv6" : "ipv4";
-    list.addSubnet(base, bits === undefined ? (family === "ipv6" ? 128 : 32) : Number(bits), family);
+    const [base = "", length] = network.split("/");
+    const ofIPv6 = isIPv6(base);
+    const bits = Number(length ?? (ofIPv6 ? 128 : 32));
+    if (!(isIPv4 && ofIPv6 && bits < MAPPED_BITS)) list.addSubnet(base, bits, ofIPv6 ? "ipv6" : "ipv4");
   }
-  // A dual-stack sshd sees IPv4 peers as ::ffff:a.b.c.d (RFC 4291 §2.5.5.2).
-  const plain = address.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, "");
-  return list.check(plain, isIPv6(plain) ? "ipv6" : "ipv4");
+  return list.check(address, family);
 }

@@ -1,6 +1,8 @@
 import type { Bundle } from "./bundle.ts";
+import { checkAccount, checkApproval, checkHost, checkHours, checkWindow } from "./checks.ts";
 import type { Engagement } from "./engagement.ts";
 import { closingTime } from "./hours.ts";
+import { refusalOf } from "./refusal.ts";
 import type { RevocationIndex } from "./revocation.ts";
 import { tell } from "./told.ts";
 
@@ -21,9 +23,12 @@ export interface MustEnd {
   told: string;
 }
 
+/** The checks of a login that a running session must go on passing. MFA, source and lease matter at login only. */
+const LASTING_CHECKS = [checkWindow, checkHours, checkHost, checkAccount, checkApproval];
+
 /**
- * May this session go on? Everything that can take access away while it runs is asked again: revocations, the
- * engagement's window and hours, membership, account. (MFA age, lease and recorder matter at login only.) Pure.
+ * May this session go on? Everything that can take access away while it runs is asked again: revocations, membership,
+ * and of the engagement its window, hours, hosts, accounts and approval. Pure.
  */
 export function mustEnd(
   session: RunningSession,
@@ -44,26 +49,15 @@ export function mustEnd(
       told: "Your engagement has ended.",
     };
   }
-  const end = endOf(engagement);
-  if (now >= end) {
-    return { reason: "engagement-ended", detail: `ended at ${end}`, told: tell.engagementEnded(engagement) };
-  }
-  if (engagement.hours !== null && closingTime(engagement.hours, now) === null) {
-    return {
-      reason: "engagement-ended",
-      detail: "outside the weekly hours",
-      told: tell.outsideHours(engagement),
-    };
-  }
   if (!engagement.members.includes(session.memberId)) {
     return { reason: "engagement-ended", detail: "no longer a member", told: tell.notAMember(bundle) };
   }
-  if (!engagement.accounts.some((account) => account === session.account)) {
-    return {
-      reason: "engagement-ended",
-      detail: "the account is no longer granted",
-      told: tell.accountNotGranted(engagement, session.account),
-    };
+  const moment = { account: session.account, now };
+  for (const check of LASTING_CHECKS) {
+    const refusal = refusalOf(() => check(moment, engagement, bundle))?.refusal;
+    if (refusal !== undefined) {
+      return { reason: "engagement-ended", detail: refusal.detail, told: refusal.told ?? "" };
+    }
   }
   return null;
 }

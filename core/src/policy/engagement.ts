@@ -13,7 +13,11 @@ const ClockTime = z.string().regex(/^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$/, "a
 export const Hours = z.strictObject({
   timeZone: z.string().max(64).refine(isTimeZone, "not an IANA time zone"),
   windows: z
-    .array(z.strictObject({ days: z.array(Weekday).min(1).max(7), from: ClockTime, to: ClockTime }))
+    .array(
+      z
+        .strictObject({ days: z.array(Weekday).min(1).max(7), from: ClockTime, to: ClockTime })
+        .refine(({ from, to }) => from < to, "a window ends after it begins, on the same day"),
+    )
     .min(1)
     .max(50),
 });

@@ -11,7 +11,7 @@ import {
   checkWindow,
 } from "./checks.ts";
 import type { Engagement, Member } from "./engagement.ts";
-import { type Refusal, RefusedError } from "./refusal.ts";
+import { type Refusal, RefusedError, refusalOf } from "./refusal.ts";
 import type { RevocationIndex } from "./revocation.ts";
 import { tell } from "./told.ts";
 
@@ -57,22 +57,23 @@ export type Decision = Admission | RefusedLogin;
 /**
  * The second half of admission: may this proven person log in to this account here and now? Pure: the same input gives
  * the same answer. Each engagement of the member is tried; the first that passes every check admits. When none does,
- * the refusal comes from the one that got furthest, for that is the one the contractor meant.
+ * the refusal comes from the one that the contractor meant: for this host and account, and of those the one that got
+ * furthest.
  */
 export function evaluateLogin(request: LoginRequest, host: HostCondition): Decision {
   let member: Member | null = null;
+  let engagement: Engagement | null = null;
   try {
     const bundle = requireBundle(host);
     member = checkMembership(request, bundle);
-    const engagement = chooseEngagement(request, member, bundle);
-    checkRevocation(request, member, engagement, host);
+    engagement = chooseEngagement(request, member, bundle, host.revocations);
     checkLease(request, host);
     checkRecorder(host);
     checkAccountSafety(request, host);
     return { outcome: "admit", member, engagement };
   } catch (error) {
     if (!(error instanceof RefusedError)) throw error;
-    const engagement = error instanceof EngagementRefusedError ? error.engagement : null;
+    if (error instanceof EngagementRefusedError) engagement = error.engagement;
     return { outcome: "refuse", refusal: error.refusal, member, engagement };
   }
 }
@@ -109,11 +110,18 @@ const ENGAGEMENT_CHECKS = [
   checkApproval,
 ];
 
-function chooseEngagement(request: LoginRequest, member: Member, bundle: Bundle): Engagement {
+function chooseEngagement(
+  request: LoginRequest,
+  member: Member,
+  bundle: Bundle,
+  revocations: RevocationIndex,
+): Engagement {
   let furthest: EngagementRefusedError | undefined;
   for (const engagement of bundle.engagements) {
     if (!engagement.members.includes(member.id)) continue;
-    const refused = tryEngagement(request, engagement, bundle);
+    const refused = tryEngagement(request, engagement, bundle, () =>
+      checkRevocation(request, member, engagement, revocations),
+    );
     if (refused === undefined) return engagement;
     if (furthest === undefined || refused.progress > furthest.progress) furthest = refused;
   }
@@ -127,17 +135,17 @@ function tryEngagement(
   request: LoginRequest,
   engagement: Engagement,
   bundle: Bundle,
+  checkNotRevoked: () => void,
 ): EngagementRefusedError | undefined {
-  // An engagement for other hosts or accounts is not the one that was meant, however far it gets otherwise.
-  const meant =
-    Number(engagement.accounts.some((account) => account === request.account)) * ENGAGEMENT_CHECKS.length;
-  for (const [index, check] of ENGAGEMENT_CHECKS.entries()) {
-    try {
-      check(request, engagement, bundle);
-    } catch (error) {
-      if (!(error instanceof RefusedError)) throw error;
-      return new EngagementRefusedError(error, engagement, meant + index);
-    }
+  const checks = [...ENGAGEMENT_CHECKS, checkNotRevoked];
+  for (const [index, check] of checks.entries()) {
+    const refused = refusalOf(() => check(request, engagement, bundle));
+    if (refused === undefined) continue;
+    // An engagement for other hosts or accounts is not the one that was meant, however far it gets otherwise.
+    const fits = [checkHost, checkAccount].filter(
+      (fit) => refusalOf(() => fit(request, engagement, bundle)) === undefined,
+    );
+    return new EngagementRefusedError(refused, engagement, fits.length * checks.length + index);
   }
   return undefined;
 }
@@ -146,9 +154,9 @@ function checkRevocation(
   request: LoginRequest,
   member: Member,
   engagement: Engagement,
-  host: HostCondition,
+  revocations: RevocationIndex,
 ): void {
-  const entry = host.revocations.find({
+  const entry = revocations.find({
     certificateSerial: request.identity.certificateSerial,
     keyFingerprint: request.identity.keyFingerprint,
     memberId: member.id,

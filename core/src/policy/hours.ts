@@ -1,5 +1,7 @@
 import type { Hours, Weekday } from "./engagement.ts";
 
+const DAY_MINUTES = 24 * 60;
+const DAY = DAY_MINUTES * 60;
 const formats = new Map<string, Intl.DateTimeFormat>();
 
 /** True when `now` (seconds since the epoch) falls in one of the weekly windows, in their time zone. `to` is exclusive. */
@@ -11,15 +13,38 @@ export function withinHours(hours: Hours, now: number): boolean {
   );
 }
 
-/** When the window that holds `now` closes, in seconds since the epoch; null when `now` is in none. */
+/**
+ * When the window that holds `now` closes, in seconds since the epoch. Null when `now` is in none, and when none closes
+ * within a week.
+ */
 export function closingTime(hours: Hours, now: number): number | null {
-  if (!withinHours(hours, now)) return null;
-  // Windows may touch and time zones may jump: walk minute by minute to the first one outside, at most a week ahead.
-  const start = Math.floor(now / 60) * 60;
-  for (let minute = 1; minute <= 7 * 24 * 60; minute++) {
-    if (!withinHours(hours, start + minute * 60)) return start + minute * 60;
+  let time = Math.floor(now / 60) * 60;
+  if (!withinHours(hours, time)) return null;
+  // Windows may touch or overlap: go from one's end to the next one's, until outside.
+  for (const limit = time + 7 * DAY; time <= limit; ) {
+    time = endOfWindow(hours, time);
+    if (!withinHours(hours, time)) return time;
   }
   return null;
+}
+
+/** When the windows that hold `time` end; sooner where a change of the clock ends them. */
+function endOfWindow(hours: Hours, time: number): number {
+  const { day, minute } = localTime(hours.timeZone, time);
+  const ends = hours.windows
+    .filter((window) => window.days.includes(day))
+    .map((window) => ({ from: minutesOf(window.from), to: minutesOf(window.to) }))
+    .filter(({ from, to }) => minute >= from && minute < to);
+  const to = Math.max(...ends.map((window) => window.to));
+  const end = time + (to - minute) * 60;
+  const there = localTime(hours.timeZone, end);
+  const sameDay = there.day === day ? 0 : DAY_MINUTES;
+  if (there.minute + sameDay === to) return end;
+  // The clock was changed on the way, which happens twice a year: walk.
+  for (let walked = time + 60; walked < end; walked += 60) {
+    if (!withinHours(hours, walked)) return walked;
+  }
+  return end;
 }
 
 function localTime(timeZone: string, now: number): { day: Weekday; minute: number } {

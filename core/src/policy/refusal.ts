@@ -28,9 +28,9 @@ export type RefusalCode =
 /** Refusals of somebody whose identity is proven: the contractor is told why, and whom to ask. */
 export type ToldRefusalCode =
   | "policy-missing"
+  | "not-a-member"
   | "mfa-required"
   | "mfa-too-old"
-  | "not-a-member"
   | "engagement-ended"
   | "engagement-not-started"
   | "outside-hours"
@@ -59,5 +59,16 @@ export class RefusedError extends Error {
     super(`${code}: ${detail}`, { cause: options?.cause });
     this.name = "RefusedError";
     this.refusal = { code, detail, told: options?.told ?? null };
+  }
+}
+
+/** What `check` refuses with, or undefined when it holds. Any other error is passed on. */
+export function refusalOf(check: () => void): RefusedError | undefined {
+  try {
+    check();
+    return undefined;
+  } catch (error) {
+    if (error instanceof RefusedError) return error;
+    throw error;
   }
 }

@@ -3,6 +3,7 @@ import { CompactSign, compactVerify, decodeProtectedHeader } from "jose";
 import type { z } from "zod";
 import { SallyportError } from "../errors.ts";
 import type { Trust } from "../messages/trust.ts";
+import { printable } from "../terminal-text.ts";
 import { Bundle, Lease } from "./bundle.ts";
 
 /** The `typ` of each signed document, so that one can never pass for another. */
@@ -45,13 +46,11 @@ async function verifyDocument<T>(
     const { payload } = await compactVerify(jws, key, { algorithms: ["EdDSA"] });
     return schema.parse(JSON.parse(Buffer.from(payload).toString("utf8")));
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = printable(cause instanceof Error ? cause.message : String(cause), 300);
     throw new SallyportError(
       "bundle-bad-signature",
       `The ${typ} is not one that a pinned policy key signed: ${reason}.`,
-      {
-        cause,
-      },
+      { cause },
     );
   }
 }

@@ -11,6 +11,9 @@ import type { Revocation } from "./revocation.ts";
 const ask = (engagement: Engagement): string =>
   engagement.contact === "" ? "" : ` Ask ${printable(engagement.contact)}.`;
 
+// Schemas keep names plain already; what reaches a terminal does not depend on it.
+const nameOf = (engagement: Engagement): string => printable(engagement.name, 64);
+
 /** The minute in UTC, as people write it. */
 export function minuteOf(seconds: number): string {
   return `${new Date(seconds * 1000).toISOString().slice(0, 16).replace("T", " ")} UTC`;
@@ -19,28 +22,29 @@ export function minuteOf(seconds: number): string {
 export const tell = {
   policyMissing: () => "This host has not received its policy yet. Try again in a minute.",
   notAMember: (bundle: Bundle) =>
-    `You are not a member of any engagement on ${bundle.host.name}. Ask the person who invited you to add you.`,
+    `You are not a member of any engagement on ${printable(bundle.host.name)}. Ask the person who invited you to add you.`,
   mfaRequired: (engagement: Engagement, level: MfaLevel) =>
-    `Engagement ${engagement.name} needs a sign-in with ${engagement.mfa.level === "mfa" ? "a second factor" : "a phishing-resistant factor"}; yours had ${level === "none" ? "none" : "a weaker one"}. Set one up at your identity provider, then run: sallyport login`,
+    `Engagement ${nameOf(engagement)} needs a sign-in with ${engagement.mfa.level === "mfa" ? "a second factor" : "a phishing-resistant factor"}; yours had ${level === "none" ? "none" : "a weaker one"}. Set one up at your identity provider, then run: sallyport login`,
   mfaTooOld: (engagement: Engagement) =>
-    `Your sign-in is older than engagement ${engagement.name} accepts. Run: sallyport login --force`,
+    `Your sign-in is older than engagement ${nameOf(engagement)} accepts. Run: sallyport login --force`,
   engagementEnded: (engagement: Engagement) => {
-    const at = engagement.ended?.at ?? engagement.end;
-    const reason = engagement.ended?.reason ? ` (${printable(engagement.ended.reason)})` : "";
-    return `Engagement ${engagement.name} ended ${minuteOf(at)}${reason}.${ask(engagement)}`;
+    const early = engagement.ended !== null && engagement.ended.at < engagement.end ? engagement.ended : null;
+    const at = early?.at ?? engagement.end;
+    const reason = early?.reason ? ` (${printable(early.reason)})` : "";
+    return `Engagement ${nameOf(engagement)} ended ${minuteOf(at)}${reason}.${ask(engagement)}`;
   },
   engagementNotStarted: (engagement: Engagement) =>
-    `Engagement ${engagement.name} starts ${minuteOf(engagement.start)}. Try again then.${ask(engagement)}`,
+    `Engagement ${nameOf(engagement)} starts ${minuteOf(engagement.start)}. Try again then.${ask(engagement)}`,
   outsideHours: (engagement: Engagement) =>
-    `Engagement ${engagement.name} allows logins only ${describeHours(engagement)}.${ask(engagement)}`,
+    `Engagement ${nameOf(engagement)} allows logins only ${describeHours(engagement)}.${ask(engagement)}`,
   sourceAddress: (engagement: Engagement, address: string | null) =>
-    `Engagement ${engagement.name} does not allow logins from ${address ?? "your address"}.${ask(engagement)}`,
+    `Engagement ${nameOf(engagement)} does not allow logins from ${address === null ? "your address" : printable(address, 64)}.${ask(engagement)}`,
   hostNotGranted: (engagement: Engagement, host: string) =>
-    `Engagement ${engagement.name} does not include host ${host}.${ask(engagement)}`,
+    `Engagement ${nameOf(engagement)} does not include host ${printable(host)}.${ask(engagement)}`,
   accountNotGranted: (engagement: Engagement, account: string) =>
-    `Engagement ${engagement.name} does not allow account ${printable(account, 64)} here; it allows ${engagement.accounts.slice(0, 10).join(", ")}.`,
+    `Engagement ${nameOf(engagement)} does not allow account ${printable(account, 64)} here; it allows ${printable(engagement.accounts.slice(0, 10).join(", "))}.`,
   approvalMissing: (engagement: Engagement) =>
-    `Engagement ${engagement.name} waits for approval.${ask(engagement)}`,
+    `Engagement ${nameOf(engagement)} waits for approval.${ask(engagement)}`,
   revoked: (entry: Revocation, engagement: Engagement) => {
     const what = {
       certificate: "certificate",
@@ -67,5 +71,5 @@ function describeHours(engagement: Engagement): string {
   const windows = engagement.hours.windows.map(
     (window) => `${window.days.join(" ")} ${window.from}–${window.to}`,
   );
-  return `${windows.slice(0, 10).join(", ")} (${engagement.hours.timeZone})`;
+  return `${windows.slice(0, 10).join(", ")} (${printable(engagement.hours.timeZone, 64)})`;
 }

@@ -91,27 +91,16 @@ export function verifyRecording(
     if (block.session !== session) {
       throw new SallyportError(
         "recording-broken-chain",
-        `Block ${block.sequence} belongs to another recording.`,
+        `Block ${position.nextSequence} belongs to another recording.`,
       );
     }
-    verifyBlockSignature(block, hostKey);
+    // The chain first: only then is a block's number the one of its place, and fit to name it.
     position = extendChain(position, block);
-    const decoded = decodeFrames(blockFrames(block)).frames;
-    if (decoded.length !== block.frameCount) {
-      throw new SallyportError(
-        "recording-malformed",
-        `Block ${block.sequence} does not hold as many frames as it says.`,
-      );
-    }
-    frames += decoded.length;
+    verifyBlockSignature(block, hostKey);
+    frames += countFrames(block);
     rawBytes += block.rawLength;
   }
-  if (!position.complete && !options?.open) {
-    throw new SallyportError(
-      "recording-incomplete",
-      `The recording stops after block ${position.nextSequence - 1}, without its end record.`,
-    );
-  }
+  if (!position.complete && !options?.open) throw incomplete(position);
   return {
     blocks: position.nextSequence,
     frames,
@@ -119,6 +108,32 @@ export function verifyRecording(
     headHash: Buffer.from(position.hash).toString("hex"),
     complete: position.complete,
   };
+}
+
+function countFrames(block: Block): number {
+  let count: number;
+  try {
+    count = decodeFrames(blockFrames(block)).frames.length;
+  } catch (cause) {
+    throw new SallyportError("recording-malformed", `Block ${block.sequence} holds no frames that can be read.`, {
+      cause,
+    });
+  }
+  if (count !== block.frameCount) {
+    throw new SallyportError(
+      "recording-malformed",
+      `Block ${block.sequence} does not hold as many frames as it says.`,
+    );
+  }
+  return count;
+}
+
+function incomplete(position: ChainPosition): SallyportError {
+  const what =
+    position.nextSequence === 0
+      ? "The recording is empty."
+      : `The recording stops after block ${position.nextSequence - 1}, without its end record.`;
+  return new SallyportError("recording-incomplete", what);
 }
 
 /** All frames of a stored recording in order. Code `recording-malformed`. */

@@ -1,6 +1,7 @@
 import { StringDecoder } from "node:string_decoder";
 import { SallyportError } from "../errors.ts";
 import { EndRecord, type Frame, FrameKind, StartRecord } from "./frame.ts";
+import { PlainText } from "./plain-text.ts";
 import { readVarint } from "./varint.ts";
 
 /** Formats that a recording can be exported to. */
@@ -53,38 +54,15 @@ function* exportRaw(frames: Iterable<Frame>): Generator<Uint8Array> {
 }
 
 function* exportText(frames: Iterable<Frame>): Generator<Uint8Array> {
-  const decoder = new StringDecoder("utf8");
-  let pending = "";
+  // Characters and escapes may be cut by a frame's end, and frames of other streams may lie between the pieces.
+  const streams = new Map<number, PlainText>();
   for (const frame of frames) {
     if (!isShown(frame.kind)) continue;
-    pending += decoder.write(Buffer.from(frame.data));
-    // An escape sequence may be cut by a frame's end: hold back from the last ESC that is not complete yet.
-    const cut = incompleteEscapeAt(pending);
-    yield Buffer.from(withoutControls(pending.slice(0, cut)));
-    pending = pending.slice(cut);
+    const stream = streams.get(frame.kind) ?? new PlainText();
+    streams.set(frame.kind, stream);
+    yield Buffer.from(stream.write(frame.data));
   }
-  yield Buffer.from(withoutControls(pending + decoder.end()));
-}
-
-// ECMA-48: CSI … final byte; OSC/DCS/PM/APC/SOS … BEL or ST; other two- or three-byte escapes; C1 controls.
-const ESC = String.fromCharCode(0x1b);
-const BEL = String.fromCharCode(0x07);
-const ESCAPES = new RegExp(
-  `${ESC}(?:\\[[0-?]*[ -/]*[@-~]|[\\]PX^_][^${BEL}${ESC}]*(?:${BEL}|${ESC}\\\\)|[ -/]*[0-~])|[\\u0080-\\u009f]`,
-  "g",
-);
-const CONTROLS = /(?![\t\n])\p{Cc}/gu;
-
-function withoutControls(text: string): string {
-  return text.replace(ESCAPES, "").replace(/\r+\n/g, "\n").replace(CONTROLS, "");
-}
-
-function incompleteEscapeAt(text: string): number {
-  const last = text.lastIndexOf(ESC);
-  if (last === -1 || text.length - last > 4096) return text.endsWith("\r") ? text.length - 1 : text.length;
-  const match = new RegExp(ESCAPES.source, "y");
-  match.lastIndex = last;
-  return match.test(text) ? text.length : last;
+  for (const stream of streams.values()) yield Buffer.from(stream.end());
 }
 
 function* exportAsciicast(frames: Iterable<Frame>, version: 2 | 3): Generator<Uint8Array> {
@@ -104,6 +82,12 @@ function* exportAsciicast(frames: Iterable<Frame>, version: 2 | 3): Generator<Ui
     return decoder.write(Buffer.from(frame.data));
   };
   let last = 0;
+  const rests = function* (): Generator<Uint8Array> {
+    for (const [kind, decoder] of decoders) {
+      const rest = decoder.end();
+      if (rest !== "") yield event(last, kind === FrameKind.input ? "i" : "o", rest);
+    }
+  };
   for (let next = iterator.next(); !next.done; next = iterator.next()) {
     const frame = next.value;
     last = frame.time;
@@ -117,15 +101,17 @@ function* exportAsciicast(frames: Iterable<Frame>, version: 2 | 3): Generator<Ui
       const columns = readVarint(frame.data, 0);
       yield event(frame.time, "r", `${columns.value}x${readVarint(frame.data, columns.next).value}`);
     } else if (frame.kind === FrameKind.end) {
-      for (const [kind, decoder] of decoders) {
-        const rest = decoder.end();
-        if (rest !== "") yield event(last, kind === FrameKind.input ? "i" : "o", rest);
-      }
+      yield* rests();
       const end = endRecordOf(frame);
       if (version === 3 && end.exitStatus !== null) yield event(frame.time, "x", String(end.exitStatus));
     }
   }
+  yield* rests();
 }
+
+// Where there is no terminal, or one that says 0 (`ssh -tt` without a terminal of its own).
+const COLUMNS = 80;
+const ROWS = 24;
 
 function title(start: StartRecord): string {
   return `${start.member.name} as ${start.account} on ${start.host.name} (${start.engagement.name})`;
@@ -134,8 +120,8 @@ function title(start: StartRecord): string {
 function headerV2(start: StartRecord): unknown {
   return {
     version: 2,
-    width: start.terminal?.columns ?? 80,
-    height: start.terminal?.rows ?? 24,
+    width: start.terminal?.columns || COLUMNS,
+    height: start.terminal?.rows || ROWS,
     timestamp: Math.floor(start.startedAt / 1000),
     title: title(start),
     ...(start.command === null ? {} : { command: start.command }),
@@ -147,8 +133,8 @@ function headerV3(start: StartRecord): unknown {
   return {
     version: 3,
     term: {
-      cols: start.terminal?.columns ?? 80,
-      rows: start.terminal?.rows ?? 24,
+      cols: start.terminal?.columns || COLUMNS,
+      rows: start.terminal?.rows || ROWS,
       type: start.terminal?.term ?? "dumb",
     },
     timestamp: Math.floor(start.startedAt / 1000),

@@ -108,7 +108,8 @@ export function encodeFrame(frame: Frame): Uint8Array {
 
 /**
  * Decodes the frames in `bytes`. With `partial`, a frame that is cut off at the end (a crash in mid-write) ends the
- * reading instead of failing it, and `rest` tells how many bytes were left. Code `recording-malformed`.
+ * reading instead of failing it, and so do zeros up to the end (a file system that lost power may show them where data
+ * had not reached the disk); `rest` tells how many bytes were left. Code `recording-malformed`.
  */
 export function decodeFrames(
   bytes: Uint8Array,
@@ -117,15 +118,16 @@ export function decodeFrames(
   const frames: Frame[] = [];
   let at = 0;
   while (at < bytes.length) {
+    if (options?.partial && bytes[at] === 0 && bytes.subarray(at).every((byte) => byte === 0)) break;
     const frame = readFrame(bytes, at);
     if (frame === undefined) {
-      if (options?.partial) return { frames, rest: bytes.length - at };
+      if (options?.partial) break;
       throw new SallyportError("recording-malformed", "The last frame of the block is cut off.");
     }
     frames.push({ kind: frame.kind, time: frame.time, data: frame.data });
     at = frame.next;
   }
-  return { frames, rest: 0 };
+  return { frames, rest: bytes.length - at };
 }
 
 function readFrame(bytes: Uint8Array, at: number): (Frame & { next: number }) | undefined {

@@ -1,5 +1,13 @@
 import assert from "node:assert/strict";
-import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -30,7 +38,10 @@ describe("sallyport login", () => {
 
   async function signIn(...options: string[]): Promise<Finished & { page: string }> {
     const running = machine.start("login", "--server", server.url, "--no-browser", ...options);
-    const { body } = await signInByForm(await running.firstLine, { username: ALICE.name, password: ALICE.password });
+    const { body } = await signInByForm(await running.firstLine, {
+      username: ALICE.name,
+      password: ALICE.password,
+    });
     return { ...(await running.finished), page: body };
   }
 
@@ -45,11 +56,17 @@ describe("sallyport login", () => {
     assert.equal(result.status, 0, result.stderr);
     assert.match(result.stdout, /^http:\/\/127\.0\.0\.1:\d+\/auth\?\S+\n$/);
     assert.match(result.page, /You are signed in/);
-    assert.match(result.stderr, /Signed in as Alice Example \(contractor\) by http:\/\/127\.0\.0\.1:\d+, with MFA\./);
+    assert.match(
+      result.stderr,
+      /Signed in as Alice Example \(contractor\) by http:\/\/127\.0\.0\.1:\d+, with MFA\./,
+    );
     assert.match(result.stderr, /valid until \d{4}-\d\d-\d\d \d\d:\d\d \(in (59|60) min\)/);
     assert.match(result.stderr, /web-1 +127\.0\.0\.1:2201 +deploy +acme-web \(running\), acme-old \(ended\)/);
     assert.match(result.stderr, /Engagement acme-old has ended and lets nobody in; ask dana@corp\.test\./);
-    assert.match(result.stderr, /Engagement acme-next has not started: it lets you in from .* \(in 3 days\)\./);
+    assert.match(
+      result.stderr,
+      /Engagement acme-next has not started: it lets you in from .* \(in 3 days\)\./,
+    );
   });
 
   it("keeps nothing that others can read, and no token of the IdP", async () => {
@@ -80,7 +97,10 @@ describe("sallyport login", () => {
     assert.equal(logout.stderr, "Signed out.\n");
     assert.ok(!existsSync(file));
     assert.equal(server.state.tokens.size, 0);
-    assert.deepEqual(readdirSync(machine.home).filter((name) => /id_ed25519|cert|sign-in/.test(name)), []);
+    assert.deepEqual(
+      readdirSync(machine.home).filter((name) => /id_ed25519|cert|sign-in/.test(name)),
+      [],
+    );
   });
 
   it("removes a key whose certificate has ended, with whatever command comes next", async () => {
@@ -95,7 +115,11 @@ describe("sallyport login", () => {
   it("opens $BROWSER with the address as one argument", async () => {
     const script = join(machine.directory, "browser");
     const note = join(machine.directory, "address");
-    writeFileSync(script, `#!/bin/sh\nprintf '%s\\n' "$#" "$1" > '${note}.new' && mv '${note}.new' '${note}'\n`, { mode: 0o755 });
+    writeFileSync(
+      script,
+      `#!/bin/sh\nprintf '%s\\n' "$#" "$1" > '${note}.new' && mv '${note}.new' '${note}'\n`,
+      { mode: 0o755 },
+    );
     machine.env.BROWSER = script;
     const running = machine.start("login", "--server", server.url);
     const address = await new Promise<string>((resolve) => {
@@ -125,12 +149,20 @@ describe("sallyport login", () => {
     const running = machine.start("login", "--server", server.url, "--no-browser", "--timeout", "1");
     const { body } = await signInByForm(await running.firstLine, { username: ALICE.name, password: "wrong" });
     assert.match(body, /password/i);
-    assertOneSentence(await running.finished, 5, /The sign-in was not finished in the browser within 1 s; run sallyport login/);
+    assertOneSentence(
+      await running.finished,
+      5,
+      /The sign-in was not finished in the browser within 1 s; run sallyport login/,
+    );
   });
 
   it("says when the IdP refused", async () => {
     const running = machine.start("login", "--server", server.url, "--no-browser");
-    const { body } = await signInByForm(await running.firstLine, { username: "", password: "", cancel: true });
+    const { body } = await signInByForm(await running.firstLine, {
+      username: "",
+      password: "",
+      cancel: true,
+    });
     assert.match(body, /The sign-in failed/);
     assertOneSentence(await running.finished, 5, /Vendor IdP refused the sign-in \(access_denied/);
   });
@@ -170,7 +202,11 @@ describe("sallyport login", () => {
   it("says that the IdP cannot be reached", async () => {
     server.state.issuer = "http://127.0.0.1:9";
     const result = await machine.run("login", "--server", server.url, "--no-browser");
-    assertOneSentence(result, 4, /The identity provider Vendor IdP at http:\/\/127\.0\.0\.1:9 cannot be reached/);
+    assertOneSentence(
+      result,
+      4,
+      /The identity provider Vendor IdP at http:\/\/127\.0\.0\.1:9 cannot be reached/,
+    );
   });
 
   it("prints the server's sentence for who is not invited, and keeps it for `why`", async () => {
@@ -178,10 +214,17 @@ describe("sallyport login", () => {
     const message = "You are signed in as alice, but nobody has invited you.\u001b[2J";
     server.state.refuseCertificate = { status: 403, code: "not-invited", message };
     const result = await signIn();
-    assertOneSentence(result, 6, /^sallyport: You are signed in as alice, but nobody has invited you\.\\u\{1b\}\[2J\n$/);
+    assertOneSentence(
+      result,
+      6,
+      /^sallyport: You are signed in as alice, but nobody has invited you\.\\u\{1b\}\[2J\n$/,
+    );
     assert.match(result.page, /The sign-in failed.*nobody has invited you/s);
     const why = await machine.run("why");
-    assert.match(why.stdout, /the sign-in on this machine failed \(not-invited\)\.\nYou are signed in as alice/);
+    assert.match(
+      why.stdout,
+      /the sign-in on this machine failed \(not-invited\)\.\nYou are signed in as alice/,
+    );
   });
 
   it("says what is wrong with an answer that is no control plane's", async () => {

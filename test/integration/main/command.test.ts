@@ -30,7 +30,10 @@ describe("a command over ssh", () => {
 
   it("tells of a death by signal as plain OpenSSH does", async () => {
     assert.equal((await ssh("kill -TERM $$")).status, 255);
-    const session = await sessionWhere(alice, (one) => one.command === "kill -TERM $$" && one.state === "ended");
+    const session = await sessionWhere(
+      alice,
+      (one) => one.command === "kill -TERM $$" && one.state === "ended",
+    );
     assert.equal(session.signal, "SIGTERM");
   });
 
@@ -59,8 +62,13 @@ describe("a command over ssh", () => {
   });
 
   it("is run by the account's shell exactly as it was sent", async () => {
-    const outcome = await ssh(`printf '%s|' "$0" 'a  b' "\\$HOME" $'\\xff'; echo; shopt -q login_shell || echo no login shell`);
-    assert.ok(outcome.stdout.equals(Buffer.from("bash|a  b|$HOME|\xff|\nno login shell\n", "latin1")), outcome.stdout.toString("latin1"));
+    const outcome = await ssh(
+      `printf '%s|' "$0" 'a  b' "\\$HOME" $'\\xff'; echo; shopt -q login_shell || echo no login shell`,
+    );
+    assert.ok(
+      outcome.stdout.equals(Buffer.from("bash|a  b|$HOME|\xff|\nno login shell\n", "latin1")),
+      outcome.stdout.toString("latin1"),
+    );
   });
 
   it("runs in the environment that sshd made, without what it needed itself", async () => {
@@ -81,7 +89,10 @@ describe("a command over ssh", () => {
     assert.equal((await copy(file, "web-1:uploaded")).status, 0);
     assert.equal((await copy("-O", "web-1:uploaded", `${file}.back`)).status, 0);
     assert.ok(readFileSync(`${file}.back`).equals(readFileSync(file)));
-    await sessionWhere(alice, (one) => one.command?.includes("sftp-server") === true && one.state === "ended");
+    await sessionWhere(
+      alice,
+      (one) => one.command?.includes("sftp-server") === true && one.state === "ended",
+    );
   });
 
   it("runs twenty times at once", async () => {
@@ -90,7 +101,10 @@ describe("a command over ssh", () => {
       assert.equal(outcome.stdout.toString(), `begin ${i}\ninput ${i}\n`, outcome.stderr);
       assert.equal(outcome.status, i);
     }
-    await sessionWhere(alice, (one) => one.command?.startsWith("echo begin 19;") === true && one.state === "ended");
+    await sessionWhere(
+      alice,
+      (one) => one.command?.startsWith("echo begin 19;") === true && one.state === "ended",
+    );
     const commands = (await sessionsOf(alice)).map((one) => one.command ?? "");
     assert.equal(commands.filter((command) => command.startsWith("echo begin ")).length, 20);
   });
@@ -104,7 +118,10 @@ describe("a command over ssh", () => {
     assert.equal(second.status, 9);
     master.type("exit\r");
     await master.exited;
-    const session = await sessionWhere(alice, (one) => one.command === "echo second; exit 9" && one.state === "ended");
+    const session = await sessionWhere(
+      alice,
+      (one) => one.command === "echo second; exit 9" && one.state === "ended",
+    );
     assert.equal(session.exitStatus, 9);
   });
 });

@@ -16,13 +16,19 @@ describe("a session on a terminal", () => {
   after(() => world.close());
 
   const open = (...argv: string[]): TerminalClient =>
-    new TerminalClient(alice.ssh(...argv), { env: { ...alice.env, TERM: "xterm-256color" }, columns: 91, rows: 33 });
+    new TerminalClient(alice.ssh(...argv), {
+      env: { ...alice.env, TERM: "xterm-256color" },
+      columns: 91,
+      rows: 33,
+    });
 
   it("is a login shell of the account, on a terminal of its own, as large as the contractor's", async () => {
     const terminal = open("web-1");
     await terminal.shows(/\$ $/);
     terminal.type("shopt -q login_shell && echo login=yes; stty size; tty; echo $TERM $SHELL; id -un\r");
-    const text = await terminal.shows(/login=yes\r\n33 91\r\n\/dev\/pts\/\d+\r\nxterm-256color \/bin\/bash\r\ndeploy\r\n/);
+    const text = await terminal.shows(
+      /login=yes\r\n33 91\r\n\/dev\/pts\/\d+\r\nxterm-256color \/bin\/bash\r\ndeploy\r\n/,
+    );
     assert.doesNotMatch(text, /SSH_ORIGINAL_COMMAND/);
     terminal.type("exit\r");
     assert.equal(await terminal.exited, 0);
@@ -58,7 +64,8 @@ describe("a session on a terminal", () => {
   });
 
   it("passes colours and every byte through", async () => {
-    const everyByte = "bytes() { i=1; while [ $i -lt 256 ]; do printf \"\\\\$(printf %o $i)\"; i=$((i+1)); done; }";
+    const everyByte =
+      'bytes() { i=1; while [ $i -lt 256 ]; do printf "\\\\$(printf %o $i)"; i=$((i+1)); done; }';
     const terminal = open("-tt", "web-1", `stty raw; printf '\\033[31mred\\033[0m'; ${everyByte}; bytes`);
     await terminal.exited;
     const expected = Buffer.from(Array.from({ length: 255 }, (_, i) => i + 1));
@@ -77,7 +84,10 @@ describe("a session on a terminal", () => {
     const terminal = open("-tt", "web-1", "seq 1 200000; echo the end");
     await terminal.exited;
     const lines = terminal.text.replaceAll("\r\n", "\n").split("\n");
-    assert.equal(lines.slice(0, 200_000).join(" "), Array.from({ length: 200_000 }, (_, i) => i + 1).join(" "));
+    assert.equal(
+      lines.slice(0, 200_000).join(" "),
+      Array.from({ length: 200_000 }, (_, i) => i + 1).join(" "),
+    );
     assert.equal(lines[200_000], "the end");
   });
 
@@ -112,8 +122,16 @@ describe("a session on a terminal", () => {
     await terminal.exited;
     const { id } = await sessionWhere(alice, (one) => one.exitStatus === 77);
     const cast = await alice.sallyport(["export", id, "--format", "asciicast-v2"]);
-    const events = cast.stdout.toString().trim().split("\n").slice(1).map((line) => JSON.parse(line) as [number, string, string]);
-    const typed = events.filter(([, code]) => code === "i").map(([, , data]) => data).join("");
+    const events = cast.stdout
+      .toString()
+      .trim()
+      .split("\n")
+      .slice(1)
+      .map((line) => JSON.parse(line) as [number, string, string]);
+    const typed = events
+      .filter(([, code]) => code === "i")
+      .map(([, , data]) => data)
+      .join("");
     assert.ok(typed.includes("echo visible-input"));
     assert.ok(!cast.stdout.includes("hunter2"));
   });

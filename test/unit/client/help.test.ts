@@ -1,0 +1,161 @@
+import assert from "node:assert/strict";
+import type { Context } from "@sallyport/client/context.ts";
+import { run } from "@sallyport/client/program.ts";
+
+interface Transcript {
+  status: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** Runs a command line in this process, on a machine where nobody has signed in. */
+async function transcript(...args: string[]): Promise<Transcript> {
+  const result = { status: 0, stdout: "", stderr: "" };
+  const output = (name: "stdout" | "stderr") => ({
+    columns: 100,
+    write: (chunk: string | Uint8Array) => {
+      result[name] += Buffer.from(chunk).toString("utf8");
+      return true;
+    },
+  });
+  const context: Context = {
+    home: "/nonexistent/sallyport",
+    userHome: "/nonexistent",
+    env: {},
+    uid: 1000,
+    platform: "linux",
+    nodePath: "/opt/node",
+    mainPath: "/opt/main.ts",
+    stdout: output("stdout"),
+    stderr: output("stderr"),
+    now: () => 1_700_000_000_000,
+  };
+  result.status = await run(args, context);
+  return result;
+}
+
+describe("the command line", () => {
+  it("shows its commands, exit codes and environment", async () => {
+    const { status, stdout, stderr } = await transcript("--help");
+    assert.deepEqual([status, stderr], [0, ""]);
+    assert.equal(
+      stdout,
+      `Usage: sallyport [options] [command]
+
+SSH access for as long as an engagement lasts, signed in with your identity provider.
+
+Options:
+  -V, --version           print the version
+  -h, --help              display help for command
+
+For contractors:
+  login [options]         sign in with your identity provider
+  ssh [args...]           connect to a host, signing in first if need be
+  config                  set up other programs
+  hosts [options]         the hosts that your engagements give you
+  status [options]        who you are, until when, and where you may go
+  why [options]           why the last login was refused, and what to do
+  logout                  remove your key and end the sign-in
+
+For the security team:
+  sessions [options]      list recorded sessions
+  play [options] <id>     replay a recording in this terminal
+  export [options] <id>   write a recording in another format
+  verify [options] [id]   check that a recording is whole and unaltered
+  revoke [options] [id]   take access away, now
+  engagement|engagements  list, show and end engagements
+
+Commands:
+  help [command]          display help for command
+
+Exit codes:
+  0  done
+  1  something else went wrong
+  2  the command line is wrong
+  3  not signed in, or the sign-in has expired
+  4  the control plane or the identity provider cannot be reached
+  5  the sign-in failed
+  6  refused: you may not do this
+  7  a recording does not verify
+  "sallyport ssh" ends with ssh's own exit status.
+
+Environment:
+  SALLYPORT_HOME    where state is kept (~/.config/sallyport)
+  SALLYPORT_DEBUG   show where an error came from
+  BROWSER           the program that opens an address
+  SSH_AUTH_SOCK     the ssh-agent that keeps your key; without one it is in a file in memory
+`,
+    );
+  });
+
+  it("shows a command's options and examples", async () => {
+    const { stdout } = await transcript("play", "--help");
+    assert.equal(
+      stdout,
+      `Usage: sallyport play [options] <id>
+
+Replay a recording in this terminal, in its own time; into a file or a pipe at once. What would make
+a terminal answer or act (clipboard, queries, mouse) is left out; export --format raw has every
+byte.
+
+Arguments:
+  id                      the session
+
+Options:
+  --speed <factor>        2 is twice as fast (default: 1)
+  --idle-limit <seconds>  shorten longer pauses to this
+  -h, --help              display help for command
+
+Examples:
+  sallyport play ses_…
+  sallyport play ses_… --speed 4 --idle-limit 2
+`,
+    );
+  });
+
+  const commands = [
+    ...[
+      "login",
+      "ssh",
+      "config ssh",
+      "hosts",
+      "status",
+      "why",
+      "logout",
+      "sessions",
+      "play",
+      "export",
+      "verify",
+    ],
+    ...["revoke", "engagement", "engagement list", "engagement show", "engagement end"],
+  ];
+  for (const command of commands) {
+    it(`has examples: ${command} --help`, async () => {
+      const { status, stdout } = await transcript(...command.split(" "), "--help");
+      assert.equal(status, 0);
+      assert.match(stdout, /^Examples:\n {2}sallyport /m);
+    });
+  }
+
+  const complaints: [string, number, string][] = [
+    ["logn", 2, "sallyport: unknown command 'logn'\n(Did you mean login?)\n(see: sallyport help)\n"],
+    ["play", 2, "sallyport: missing required argument 'id'\n(see: sallyport help)\n"],
+    ["status --nonsense", 2, "sallyport: unknown option '--nonsense'\n(see: sallyport help)\n"],
+    ["login", 2, "sallyport: Say where to sign in: sallyport login --server https://sallyport.example.com\n"],
+    [
+      "login --server http://x.example",
+      2,
+      "sallyport: The server's address must begin with https://, not http://\n",
+    ],
+    ["play x --speed fast", 2, 'sallyport: --speed takes a number of at least 0.01, not "fast".\n'],
+    ["ssh", 2, "sallyport: Name the host: sallyport ssh HOST [command…]\n"],
+    ["status", 3, "sallyport: You are not signed in; run: sallyport login --server URL\n"],
+    ["sessions", 3, "sallyport: You are not signed in; run: sallyport login --server URL\n"],
+    ["config ssh", 3, "sallyport: You are not signed in; run: sallyport login --server URL\n"],
+  ];
+  for (const [line, status, stderr] of complaints) {
+    it(`complains in one place: sallyport ${line}`, async () => {
+      assert.deepEqual(await transcript(...line.split(" ")), { status, stdout: "", stderr });
+    });
+  }
+});

@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import { codeOf, decide, HOUR, makeEngagement, makeRevocation, makeScenario, NOW, only, type Scenario } from "./scenario.ts";
+
+type Row = [what: string, code: string, change: (scenario: Scenario) => void];
+
+const inEngagement =
+  (changes: object) =>
+  (scenario: Scenario): void => {
+    Object.assign(only(scenario), changes);
+  };
+const inToken =
+  (changes: object) =>
+  ({ request }: Scenario): void => {
+    Object.assign(request.identity.token, changes);
+  };
+const revoked =
+  (...entry: Parameters<typeof makeRevocation>) =>
+  ({ condition }: Scenario): void =>
+    condition.revocations.add(makeRevocation(...entry));
+
+const { id: engagementId } = makeEngagement();
+
+const groups: Record<string, Row[]> = {
+  "identity is issuer and subject": [
+    ["the same subject of another issuer", "not-a-member", inToken({ issuer: "https://idp.example/other" })],
+    ["the subject in capitals", "not-a-member", inToken({ subject: "Alice" })],
+    ["a subject that is the member's e-mail only", "not-a-member", inToken({ subject: "", email: "alice@acme.example" })],
+    ["a member of no engagement", "not-a-member", inEngagement({ members: [] })],
+    ["no engagement at all", "not-a-member", ({ condition }) => condition.bundle.engagements.splice(0)],
+  ],
+  MFA: [
+    ["none where mfa is needed", "mfa-required", inToken({ mfa: "none" })],
+    ["a phishing-resistant one where mfa is needed", "admit", inToken({ mfa: "phishing-resistant" })],
+    ["none where none is needed", "admit", (s) => [inEngagement({ mfa: { level: "none", maxAge: null } })(s), inToken({ mfa: "none" })(s)]],
+    ["as old as it may be", "admit", inToken({ authTime: NOW - 8 * HOUR })],
+    ["a second older", "mfa-too-old", inToken({ authTime: NOW - 8 * HOUR - 1 })],
+    ["of unknown age", "mfa-too-old", inToken({ authTime: null })],
+    ["of unknown age where any will do", "admit", (s) => [inEngagement({ mfa: { level: "mfa", maxAge: null } })(s), inToken({ authTime: null })(s)]],
+  ],
+  window: [
+    ["the second before the end", "admit", inEngagement({ end: NOW + 1 })],
+    ["the end itself", "engagement-ended", inEngagement({ end: NOW })],
+    ["the start itself", "admit", inEngagement({ start: NOW })],
+    ["the second before the start", "engagement-not-started", inEngagement({ start: NOW + 1 })],
+    ["ended early, now", "engagement-ended", inEngagement({ ended: { at: NOW, by: "sam", reason: "done" } })],
+    ["to be ended in a second", "admit", inEngagement({ ended: { at: NOW + 1, by: "sam", reason: "done" } })],
+  ],
+  hosts: [
+    ["named", "admit", inEngagement({ hosts: { names: ["db-1"], labels: {} } })],
+    ["all labels fit", "admit", inEngagement({ hosts: { names: [], labels: { env: "prod", team: "data" } } })],
+    ["one label fits and one does not", "host-not-granted", inEngagement({ hosts: { names: [], labels: { env: "prod", team: "web" } } })],
+    ["a label that the host has not", "host-not-granted", inEngagement({ hosts: { names: [], labels: { tier: "1" } } })],
+    ["a label that every object has", "host-not-granted", inEngagement({ hosts: { names: [], labels: { constructor: "x" } } })],
+    ["another name, but its labels fit", "admit", inEngagement({ hosts: { names: ["db-2"], labels: { env: "prod" } } })],
+    ["neither names nor labels", "host-not-granted", inEngagement({ hosts: { names: [], labels: {} } })],
+  ],
+  accounts: [
+    ["another one of the engagement", "admit", ({ request }) => Object.assign(request, { account: "postgres" })],
+    ["one that begins alike", "account-not-granted", ({ request }) => Object.assign(request, { account: "deploy2" })],
+    ["in capitals", "account-not-granted", ({ request }) => Object.assign(request, { account: "Deploy" })],
+    ["a wildcard", "account-not-granted", ({ request }) => Object.assign(request, { account: "*" })],
+    ["a name from the prototype", "account-not-granted", ({ request }) => Object.assign(request, { account: "constructor" })],
+    ["none", "account-not-granted", ({ request }) => Object.assign(request, { account: "" })],
+  ],
+  approval: [
+    ["given", "admit", inEngagement({ approval: { rule: "activation", approved: true } })],
+    ["not needed", "admit", inEngagement({ approval: { rule: "none", approved: false } })],
+  ],
+  revocation: [
+    ["this certificate", "revoked", revoked("certificate", "42")],
+    ["this key", "revoked", revoked("key", "SHA256:key")],
+    ["this member", "revoked", revoked("member", "mem_11111111111111111111111111")],
+    ["this engagement", "revoked", revoked("engagement", engagementId)],
+    ["a session only", "admit", revoked("session", "ses_11111111111111111111111111")],
+    ["another certificate", "admit", revoked("certificate", "4")],
+    ["a key whose name is this certificate's", "admit", revoked("key", "42")],
+  ],
+  lease: [
+    ["its last second", "admit", ({ condition }) => Object.assign(condition, { leaseUntil: NOW + 1 })],
+    ["prolonged past the bundle's own", "admit", ({ condition }) => Object.assign(condition.bundle, { leaseUntil: NOW - HOUR })],
+    ["over", "lease-expired", ({ condition }) => Object.assign(condition, { leaseUntil: NOW })],
+  ],
+};
+
+for (const [group, rows] of Object.entries(groups)) {
+  describe(`a login by the policy: ${group}`, () => {
+    for (const [what, code, change] of rows) {
+      it(`${what}: ${code}`, () => {
+        const scenario = makeScenario();
+        change(scenario);
+        assert.equal(codeOf(decide(scenario)), code);
+      });
+    }
+  });
+}
+
+describe("a login by the policy", () => {
+  it("asks about the very account", () => {
+    const scenario = makeScenario();
+    const asked: string[] = [];
+    scenario.condition.accountUnsafe = (account) => {
+      asked.push(account);
+      return null;
+    };
+    decide(scenario);
+    assert.deepEqual(asked, ["deploy"]);
+  });
+
+  it("passes on what is no refusal: a mistake of ours is not an answer", () => {
+    const scenario = makeScenario();
+    scenario.condition.accountUnsafe = () => {
+      throw new TypeError("a bug");
+    };
+    assert.throws(() => decide(scenario), TypeError);
+  });
+});
