@@ -156,7 +156,6 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
     log,
     onDecision: (login, answer) => {
       const event = loginEvent(login, answer);
-      // sshd asks twice per login: the trail keeps one line of each outcome.
       log.info("login", {
         outcome: answer.outcome,
         account: event.account,

@@ -14,9 +14,15 @@ const syscall = libc.func("long syscall(long number, long a, long b, long c)");
 const close = libc.func("int close(int fd)");
 const ioctl = libc.func("int ioctl(int fd, unsigned long request, _Out_ uint8_t *argument)");
 
+const fcntl = libc.func("int fcntl(int fd, int command, int argument)");
+const setIoctl = libc.func("int ioctl(int fd, unsigned long request, uint8_t *argument)");
+const read = libc.func("long read(int fd, void *buffer, size_t count)");
+
 const SOL_SOCKET = 1;
 const SO_PEERCRED = 17;
 const TCGETS = 0x5401;
+const TIOCSWINSZ = 0x5414;
+const F_DUPFD_CLOEXEC = 1030;
 const AF_INET = 2;
 const AF_INET6 = 10;
 // The same numbers on x86-64 and arm64 (the unified table from Linux 5.x on).
@@ -63,6 +69,26 @@ export function isEchoOff(terminalFd: number): boolean {
   if (ioctl(terminalFd, TCGETS, modes) !== 0) return false;
   const local = modes.readUInt32LE(LFLAG_OFFSET);
   return (local & ECHO) === 0 && (local & ICANON) !== 0;
+}
+
+/** A second descriptor of the same open file, closed on exec (fcntl(2), F_DUPFD_CLOEXEC). */
+export function duplicate(fd: number): number {
+  const copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+  if (copy < 0) throw failed("fcntl(F_DUPFD_CLOEXEC)");
+  return copy;
+}
+
+/** Sets a terminal's size; the kernel tells its foreground processes (ioctl_tty(2), TIOCSWINSZ). */
+export function setWindowSize(terminalFd: number, columns: number, rows: number): void {
+  const size = Buffer.alloc(8);
+  size.writeUInt16LE(rows, 0);
+  size.writeUInt16LE(columns, 2);
+  setIoctl(terminalFd, TIOCSWINSZ, size);
+}
+
+/** read(2) on a non-blocking descriptor: the count, or 0 when nothing is there, at the end, or on any error. */
+export function readAvailable(fd: number, buffer: Buffer): number {
+  return Math.max(0, Number(read(fd, buffer, buffer.length)));
 }
 
 function formatAddress(address: Buffer): string | null {

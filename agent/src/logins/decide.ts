@@ -34,7 +34,13 @@ export class Decider {
     this.#userCaKeys = context.trust.userCaKeys.map((line) => parsePublicKeyLine(line).blob);
   }
 
-  async decide(question: Question): Promise<Answer> {
+  /**
+   * `proven` is what the same sshd connection proved with the same certificate a moment ago: sshd asks twice per login,
+   * and signatures do not change in between. Whether that person may is judged every time.
+   */
+  async decide(question: Question, proven?: ProvenIdentity): Promise<Answer> {
+    if (proven !== undefined)
+      return { ...this.again(proven, question.account, question.sourceAddress), identity: proven };
     const { trust, jwks } = this.#context;
     const now = this.#context.now();
     let identity: ProvenIdentity;

@@ -20,7 +20,9 @@ export class LoginRegistry {
 
   set(login: Login): void {
     const key = keyOf(login.monitor);
+    const before = this.#logins.get(key);
     this.#logins.set(key, login);
+    if (before !== undefined && isSameDecision(before, login)) return;
     writeFileSync(join(this.#directory, key), JSON.stringify(login), { mode: 0o600 });
   }
 
@@ -47,6 +49,12 @@ export class LoginRegistry {
       rmSync(path, { force: true }); // cut off by a crash: that login has to ask again
     }
   }
+}
+
+function isSameDecision(a: Login, b: Login): boolean {
+  return (
+    a.certificateHash === b.certificateHash && a.account === b.account && a.refused?.code === b.refused?.code
+  );
 }
 
 function keyOf(monitor: ProcessIdentity): string {

@@ -8,6 +8,8 @@ export interface Login {
   account: string;
   uid: number;
   sourceAddress: string | null;
+  /** SHA-256 of the certificate that was judged, base64url. */
+  certificateHash: string;
   /** Null where identity was not proven: then there is nothing a session could be bound to. */
   identity: ProvenIdentity | null;
   /** Why it was refused and what the contractor is told; null where it was admitted. */

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { createServer, type Server, type Socket } from "node:net";
 import { PRINCIPAL } from "@sallyport/core/admission/certificate-extensions.ts";
 import type { Logger } from "winston";
@@ -20,7 +21,7 @@ export interface PrincipalsContext {
   shim: string;
   now(): number;
   log: Logger;
-  /** Every decision, for the audit trail. */
+  /** Every decision that says something new, for the audit trail. */
   onDecision(login: Login, answer: Answer): void;
 }
 
@@ -59,24 +60,28 @@ async function answer(context: PrincipalsContext, socket: Socket, data: Buffer):
   const question = readQuestion(data);
   const account = question === null ? undefined : context.accounts.get(question.user);
   if (question === null || account === undefined) return "";
-  const sourceAddress = peerAddress(monitor.pid);
-  const decision = await context.decider.decide({
-    account: account.name,
-    certificate: question.certificate,
-    sourceAddress,
-  });
+  const certificateHash = createHash("sha256").update(question.certificate).digest("base64url");
+  const asked = context.logins.get(monitor);
+  const before =
+    asked?.account === account.name && asked.certificateHash === certificateHash ? asked : undefined;
+  const sourceAddress = before === undefined ? peerAddress(monitor.pid) : before.sourceAddress;
+  const request = { account: account.name, certificate: question.certificate, sourceAddress };
+  const decision = await context.decider.decide(request, before?.identity ?? undefined);
   const login: Login = {
     monitor,
     account: account.name,
     uid: account.uid,
     sourceAddress,
+    certificateHash,
     identity: decision.identity,
     refused:
       decision.outcome === "admit" ? null : { code: decision.refusal.code, told: decision.refusal.told },
     decidedAt: context.now(),
   };
   context.logins.set(login);
-  context.onDecision(login, decision);
+  // sshd asks once for the key and once for the signature: the trail gets one event, or two where the answer changed.
+  if (before === undefined || before.refused?.code !== login.refused?.code)
+    context.onDecision(login, decision);
   if (login.refused !== null && login.refused.told === null) return "";
   // A refused contractor is let in as far as a forced command that says why; `shim session` asks us again which it is.
   return `command="${context.shim} session",restrict,pty ${PRINCIPAL}\n`;

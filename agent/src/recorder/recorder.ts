@@ -41,6 +41,7 @@ export class Recorder {
   readonly #tickets = new Map<string, Ticket>();
   readonly #arrivals = new Map<string, Arrival>();
   readonly #sessions = new Map<SessionId, { live: LiveSession; session: Session; writer: RecordingWriter }>();
+  #ticking: NodeJS.Timeout | undefined;
   #draining = false;
 
   constructor(settings: RecorderSettings) {
@@ -61,10 +62,6 @@ export class Recorder {
       chmodSync(socketPath, 0o666);
       this.#control.start();
     });
-    setInterval(() => {
-      const now = Date.now();
-      for (const { writer } of this.#sessions.values()) writer.tick(now);
-    }, TICK_MS);
   }
 
   #hello() {
@@ -163,6 +160,7 @@ export class Recorder {
       const context = { ticket, connection, writer, onEnded: (end: EndRecord) => this.#ended(id, end) };
       const session = terminal ? new TerminalSession(context, hello) : new CommandSession(context);
       this.#sessions.set(id, { live, session, writer });
+      this.#ticking ??= setInterval(() => this.#tick(), TICK_MS);
       this.#control.send({ type: "started", live });
     } catch (error) {
       this.#control.send({ type: "failed", session: id, message: String(error) });
@@ -185,6 +183,15 @@ export class Recorder {
       "sallyport: this session cannot be recorded any longer, so it ends. Tell the host's administrators.\n",
     );
     this.#leaveWhenDrained();
+  }
+
+  /** Only while there are sessions: a recorder at rest uses no CPU. */
+  #tick(): void {
+    const now = Date.now();
+    for (const { writer } of this.#sessions.values()) writer.tick(now);
+    if (this.#sessions.size > 0) return;
+    clearInterval(this.#ticking);
+    this.#ticking = undefined;
   }
 
   #leaveWhenDrained(): void {

@@ -1,24 +1,25 @@
 import { chmodSync, chownSync, closeSync, constants, openSync, writeSync } from "node:fs";
-import type { ReadStream } from "node:tty";
+import { ReadStream } from "node:tty";
 import * as nodePty from "node-pty";
-import { isEchoOff } from "../kernel/system-calls.ts";
+import { duplicate, isEchoOff, readAvailable, setWindowSize } from "../kernel/system-calls.ts";
 
 /** Input that may wait for the terminal to take it before the contractor's side is paused. */
 const MAX_PENDING_INPUT = 64 * 1024;
 const RETRY_MS = 2;
+/** What one read of a terminal gives at most, what counts as full, and how much is gathered before it is passed on. */
+const PIECE = 4096;
+const FULL_PIECE = 4000;
+const GATHER = 32 * 1024;
 
 // node-pty exports `open` without declaring it: a terminal with no child.
 const { open } = nodePty as unknown as {
-  open(options: { cols: number; rows: number; encoding: null }): OpenedTerminal;
+  open(options: { cols: number; rows: number; encoding: null }): {
+    readonly master: ReadStream;
+    readonly slave: ReadStream;
+    readonly fd: number;
+    readonly ptsName: string;
+  };
 };
-
-interface OpenedTerminal {
-  readonly master: ReadStream;
-  readonly slave: ReadStream;
-  readonly fd: number;
-  readonly ptsName: string;
-  resize(columns: number, rows: number): void;
-}
 
 /**
  * The terminal that a session's shell runs on. The master stays in this process, which runs under another uid than the
@@ -26,31 +27,40 @@ interface OpenedTerminal {
  */
 export class Terminal {
   readonly path: string;
-  readonly #pty: OpenedTerminal;
+  readonly #fd: number;
+  readonly #stream: ReadStream;
+  readonly #buffer = Buffer.allocUnsafeSlow(GATHER);
   #heldSlave: number | undefined;
   readonly #pendingInput: Buffer[] = [];
   #pendingLength = 0;
   #closed = false;
+  #onData: (bytes: Buffer) => void = () => {};
   /** Called when waiting input has gone and more may come. */
   onInputDrained: (() => void) | undefined;
 
   constructor(columns: number, rows: number, uid: number, gid: number) {
-    // A client may say 0×0; the kernel takes it, node-pty does not.
-    this.#pty = open({ cols: columns || 80, rows: rows || 24, encoding: null });
-    this.path = this.#pty.ptsName;
-    // node-pty starts to read the slave as well and would swallow what the user types. Somebody must hold the slave
-    // open until the shell does, or the master reports a hang-up.
+    // A client may say 0×0; node-pty takes only more.
+    const pty = open({ cols: columns || 80, rows: rows || 24, encoding: null });
+    this.path = pty.ptsName;
+    // Somebody must hold the slave open until the shell does, or the master reports a hang-up.
     this.#heldSlave = openSync(this.path, constants.O_RDWR | constants.O_NOCTTY);
-    this.#pty.slave.destroy();
+    // node-pty reads both ends at once: the slave, which swallows what the user types, and the master with a new 64 KB
+    // buffer for every 4 KB. So its streams go, and the master is read here, into one buffer.
+    this.#fd = duplicate(pty.fd);
+    pty.slave.destroy();
+    pty.master.destroy();
+    const onread = { buffer: this.#buffer, callback: (length: number) => this.#gather(length) };
+    this.#stream = new ReadStream(this.#fd, { onread } as ConstructorParameters<typeof ReadStream>[1]);
     chownSync(this.path, uid, gid);
     chmodSync(this.path, 0o620);
   }
 
-  /** Output as it comes; `onEnd` when the last process has closed the terminal. */
-  read(onData: (chunk: Buffer) => void, onEnd: () => void): void {
-    this.#pty.master.on("data", onData);
-    this.#pty.master.on("error", () => {}); // EIO is how a terminal ends on Linux; "close" follows
-    this.#pty.master.on("close", onEnd);
+  /** Output as it comes, valid until the call returns; `onEnd` when the last process has closed the terminal. */
+  read(onData: (bytes: Buffer) => void, onEnd: () => void): void {
+    this.#onData = onData;
+    this.#stream.on("error", () => {}); // EIO is how a terminal ends on Linux; "close" follows
+    this.#stream.on("close", onEnd);
+    this.#stream.resume();
   }
 
   /** The shell has opened the terminal: from now on it ends when the shell's side closes it. */
@@ -60,16 +70,16 @@ export class Terminal {
   }
 
   pause(): void {
-    this.#pty.master.pause();
+    this.#stream.pause();
   }
 
   resume(): void {
-    this.#pty.master.resume();
+    this.#stream.resume();
   }
 
   /** True while a password is being typed. */
   get echoOff(): boolean {
-    return !this.#closed && isEchoOff(this.#pty.fd);
+    return !this.#closed && isEchoOff(this.#fd);
   }
 
   /** Gives input to the terminal; false when the caller should wait for `onInputDrained`. */
@@ -81,7 +91,7 @@ export class Terminal {
   }
 
   resize(columns: number, rows: number): void {
-    if (columns > 0 && rows > 0 && !this.#closed) this.#pty.resize(columns, rows);
+    if (columns > 0 && rows > 0 && !this.#closed) setWindowSize(this.#fd, columns, rows);
   }
 
   /** Hangs up: the kernel sends SIGHUP to whoever is left on the terminal. */
@@ -89,7 +99,22 @@ export class Terminal {
     if (this.#closed) return;
     this.#closed = true;
     this.releaseSlave();
-    this.#pty.master.destroy();
+    this.#stream.destroy();
+  }
+
+  /**
+   * The kernel hands out a terminal's output in pieces of 4 KB at most. A full piece means that a program is printing
+   * in bulk: take what else is there at once, so that recording and passing on are done for many pieces together.
+   */
+  #gather(first: number): boolean {
+    let length = first;
+    let piece = first;
+    while (piece >= FULL_PIECE && length + PIECE <= GATHER) {
+      piece = readAvailable(this.#fd, this.#buffer.subarray(length));
+      length += piece;
+    }
+    this.#onData(this.#buffer.subarray(0, length));
+    return true;
   }
 
   #flushInput(): void {
@@ -100,7 +125,7 @@ export class Terminal {
     ) {
       let written: number;
       try {
-        written = writeSync(this.#pty.fd, first);
+        written = writeSync(this.#fd, first);
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === "EAGAIN")
           setTimeout(() => this.#flushInput(), RETRY_MS);

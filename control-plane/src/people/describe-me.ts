@@ -4,6 +4,7 @@ import { printable } from "@sallyport/core/terminal-text.ts";
 import { listEngagements } from "../database/engagements.ts";
 import { type Host, listHosts } from "../database/hosts.ts";
 import type { Database } from "../database/tables.ts";
+import { isRecent } from "../policy/bundle-content.ts";
 import { engagementState, selects } from "../policy/host-selection.ts";
 
 /** A person, as sign-in or an API token tells. */
@@ -48,13 +49,13 @@ export function rolesOf(person: Pick<KnownPerson, "member" | "staffRole">): Role
   return roles;
 }
 
-/** Hosts of engagements that are not over, with the accounts that these grant. */
+/** Hosts of engagements that are not long over, with the accounts that these grant: the host says why it refuses. */
 export function reachableHosts(
   engagements: readonly Engagement[],
   hosts: readonly Host[],
   now: number,
 ): ReachableHost[] {
-  const current = engagements.filter((engagement) => engagementState(engagement, now) !== "ended");
+  const current = engagements.filter((engagement) => isRecent(engagement, now));
   return hosts.flatMap((host) => {
     const granting = current.filter((engagement) => selects(engagement.hosts, host));
     if (granting.length === 0) return [];

@@ -39,6 +39,7 @@ export function bundleContent(
   };
 }
 
-function isRecent(engagement: Engagement, now: number): boolean {
+/** Not over, or over for so short a time that hosts still know it and say so. `now` in seconds. */
+export function isRecent(engagement: Engagement, now: number): boolean {
   return Math.min(engagement.end, engagement.ended?.at ?? engagement.end) > now - KEEP_ENDED;
 }

@@ -76,14 +76,13 @@ export function sealBlock(input: SealInput, hostKey: KeyObject): Block {
   at = bytes.writeUInt32BE(payload.length, at);
   bytes.set(input.previousHash, at);
   bytes.set(payload, BLOCK_HEAD_LENGTH);
-  const hash = createHash("sha256")
-    .update(bytes.subarray(0, BLOCK_HEAD_LENGTH + payload.length))
-    .digest();
-  bytes.set(
-    sign(null, Buffer.concat([SIGNATURE_CONTEXT, hash]), hostKey),
-    BLOCK_HEAD_LENGTH + payload.length,
-  );
-  return parseBlock(bytes);
+  const signed = bytes.subarray(0, BLOCK_HEAD_LENGTH + payload.length);
+  const hash = createHash("sha256").update(signed).digest();
+  const signature = sign(null, Buffer.concat([SIGNATURE_CONTEXT, hash]), hostKey);
+  bytes.set(signature, signed.length);
+  const { session, sequence, last, frameCount, previousHash } = input;
+  const lengths = { rawLength: input.raw.length, payloadLength: payload.length };
+  return { session, sequence, last, frameCount, ...lengths, previousHash, payload, hash, signature, bytes };
 }
 
 /** Length of the block that starts at `offset`, or undefined when its header is not there whole. */

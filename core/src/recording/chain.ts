@@ -115,9 +115,13 @@ function countFrames(block: Block): number {
   try {
     count = decodeFrames(blockFrames(block)).frames.length;
   } catch (cause) {
-    throw new SallyportError("recording-malformed", `Block ${block.sequence} holds no frames that can be read.`, {
-      cause,
-    });
+    throw new SallyportError(
+      "recording-malformed",
+      `Block ${block.sequence} holds no frames that can be read.`,
+      {
+        cause,
+      },
+    );
   }
   if (count !== block.frameCount) {
     throw new SallyportError(

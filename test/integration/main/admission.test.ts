@@ -21,7 +21,7 @@ describe("a login", () => {
         { name: "old", members: ["carol"], start: new Date(Date.now() - 9 * day), end: new Date(Date.now() - day) },
         { name: "next", members: ["dave"], start: new Date(Date.now() + day), end: new Date(Date.now() + 9 * day) },
       ],
-      accounts: [{ name: "deploy" }, { name: "other" }, { name: "operator", shell: "/bin/bash", authorizedKeys }],
+      accounts: [{ name: "deploy" }, { name: "other" }, { name: "keeper", shell: "/bin/bash", authorizedKeys }],
     });
   });
   after(async () => {
@@ -59,7 +59,7 @@ describe("a login", () => {
 
   it("to an account that Sallyport does not guard is sshd's business alone", async () => {
     const alice = world.person("alice");
-    for (const account of ["operator", "root"]) {
+    for (const account of ["keeper", "root"]) {
       const outcome = await run(alice.ssh("-l", account, "web-1", "id"), { env: alice.env });
       assert.equal(outcome.status, 255);
       assert.match(outcome.stderr, /Permission denied/);
@@ -81,8 +81,8 @@ describe("a login", () => {
     const contractor = await run(alice.ssh("web-1", "echo in"), { env: alice.env });
     assert.equal(contractor.status, 255);
     assert.match(contractor.stderr, /Permission denied/);
-    const admin = await run([...sshWithIdentity(world, adminKey), "-l", "operator", "echo admin in; id -un"]);
-    assert.equal(admin.stdout.toString(), "admin in\noperator\n", admin.stderr);
+    const admin = await run([...sshWithIdentity(world, adminKey, "keeper"), "echo admin in; id -un"]);
+    assert.equal(admin.stdout.toString(), "admin in\nkeeper\n", admin.stderr);
     await world.host.startAgent();
     const again = await run(alice.ssh("web-1", "echo in"), { env: alice.env });
     assert.equal(again.stdout.toString(), "in\n", again.stderr);

@@ -1,9 +1,21 @@
-import { appendFileSync, closeSync, existsSync, fdatasyncSync, openSync, readFileSync } from "node:fs";
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  fdatasyncSync,
+  openSync,
+  readFileSync,
+  truncateSync,
+} from "node:fs";
 import { HostEvent } from "@sallyport/core/messages/host-link.ts";
 import { writeFileDurably } from "../spool/durable.ts";
 
 /** Events kept at most; beyond that the oldest go, and a counter says how many. */
 const MAX_EVENTS = 100_000;
+
+/** Acknowledged events that may stand in the file before it is rewritten without them. */
+const REWRITE_AFTER = 1000;
+const EMPTY_AFTER_MS = 2_000;
 
 /**
  * Events that wait for the control plane's acknowledgement: one JSON line each, appended when they happen and rewritten
@@ -13,6 +25,7 @@ export class Outbox {
   readonly #path: string;
   readonly #events = new Map<string, HostEvent>();
   #acknowledged = 0;
+  #emptying: NodeJS.Timeout | undefined;
   dropped = 0;
   /** Called when an event was added, so that a connected link sends it at once. */
   onAdded: ((event: HostEvent) => void) | undefined;
@@ -51,7 +64,16 @@ export class Outbox {
   acknowledge(id: string): void {
     if (!this.#events.delete(id)) return;
     this.#acknowledged++;
-    if (this.#acknowledged >= 1000 || this.#events.size === 0) this.#rewrite();
+    if (this.#acknowledged >= REWRITE_AFTER) this.#rewrite();
+    else this.#emptySoon();
+  }
+
+  /** Not at once: acknowledgements come in the middle of logins. Losing this to a crash only sends events twice. */
+  #emptySoon(): void {
+    this.#emptying ??= setTimeout(() => {
+      this.#emptying = undefined;
+      if (this.#events.size === 0 && existsSync(this.#path)) truncateSync(this.#path, 0);
+    }, EMPTY_AFTER_MS).unref();
   }
 
   /** Makes what was added survive power loss. */

@@ -30,7 +30,7 @@ export function listRecordings(spool: string): SessionId[] {
 /** The sequence numbers of the unsealed blocks in a recording's directory, in order. */
 export function listOpenBlocks(directory: string): number[] {
   return readdirSync(directory)
-    .flatMap((name) => /^(\d{1,9})\.open$/.exec(name)?.[1] ?? [])
+    .flatMap((name) => /^(0|[1-9]\d{0,8})\.open$/.exec(name)?.[1] ?? [])
     .map(Number)
     .sort((a, b) => a - b);
 }

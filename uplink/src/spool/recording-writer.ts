@@ -1,8 +1,9 @@
 import type { KeyObject } from "node:crypto";
-import { closeSync, mkdirSync, openSync, unlinkSync, writeSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, rmSync, unlinkSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { constants, zstdCompress } from "node:zlib";
+import { SallyportError } from "@sallyport/core/errors.ts";
 import type { SessionId } from "@sallyport/core/names.ts";
 import { NO_HASH, sealBlock } from "@sallyport/core/recording/block.ts";
 import {
@@ -34,7 +35,10 @@ export interface WriterContext {
   owner: string;
   /** Block `sequence` is on the disk and may be uploaded. */
   onSealed(session: SessionId, sequence: number): void;
-  /** The spool failed (disk full, I/O error): nothing more may be shown. Called once. */
+  /**
+   * The spool failed (disk full, I/O error): nothing more may be shown. Called once; after it the writer touches no file
+   * of the recording any more, so that it can be recovered.
+   */
   onFailed(error: unknown): void;
 }
 
@@ -51,13 +55,16 @@ interface OpenBlock {
  * Writes one recording into the spool. `write` returns after the bytes are in the kernel's hands: they survive the
  * death of this process (a power cut may take the last second). Full blocks are compressed off the main thread,
  * chained, signed, appended to `blocks` and synced; only then are they announced for upload and their raw frames
- * removed. When `mayWrite` is false the session must pause its source until `onDrain`.
+ * removed. When `mayWrite` is false the session must pause its source until `onDrain`. A spool that cannot even take the
+ * start record makes the constructor throw, and nothing of the recording is left.
  */
 export class RecordingWriter {
   readonly session: SessionId;
   readonly #directory: string;
   readonly #context: WriterContext;
   readonly #blocksFd: number;
+  /** Descriptors that are open: of `blocks`, and of every block that is not sealed. */
+  readonly #descriptors = new Set<number>();
   #block: OpenBlock;
   #sealing: Promise<void> = Promise.resolve();
   #unsealed = 0;
@@ -66,24 +73,33 @@ export class RecordingWriter {
   #syncTimer: NodeJS.Timeout | undefined;
   #syncing: Promise<void> = Promise.resolve();
   #lastSync = 0;
-  #failed = false;
+  #failure: { error: unknown } | undefined;
   #ended: Promise<void> | undefined;
   #lastMicros = 0;
   /** Called when writing may go on after `mayWrite` was false. */
   onDrain: (() => void) | undefined;
 
   constructor(start: StartRecord, session: SessionId, context: WriterContext) {
+    const record = Buffer.from(JSON.stringify(start));
+    if (record.length > MAX_FRAME_DATA)
+      throw new SallyportError("recording-malformed", "The start record is longer than 64 KiB.");
     this.session = session;
     this.#context = context;
     this.#directory = join(context.spool, session);
     mkdirSync(this.#directory, { mode: 0o700 });
-    writeFileDurably(join(this.#directory, OWNER_FILE), context.owner);
-    this.#blocksFd = openSync(join(this.#directory, BLOCKS_FILE), "ax", 0o600);
-    this.#block = this.#openBlock(0);
-    syncDirectory(context.spool);
-    this.#append(FrameKind.start, Buffer.from(JSON.stringify(start)));
-    // The first block is sealed at once, so that a session is seen at the control plane while it begins.
-    this.#rotate(false);
+    try {
+      writeFileDurably(join(this.#directory, OWNER_FILE), context.owner);
+      this.#blocksFd = this.#create(join(this.#directory, BLOCKS_FILE));
+      this.#block = this.#openBlock(0);
+      syncDirectory(context.spool);
+      this.#append(FrameKind.start, record);
+      // The first block is sealed at once, so that a session is seen at the control plane while it begins.
+      this.#rotate();
+    } catch (error) {
+      this.#closeAll();
+      rmSync(this.#directory, { recursive: true, force: true });
+      throw error;
+    }
   }
 
   /** False while too many blocks wait to be compressed. */
@@ -92,40 +108,52 @@ export class RecordingWriter {
   }
 
   /**
-   * Records one thing that happened. Returns false when the spool has failed: then it was not recorded and must not be
-   * shown. Data of any length; it is split into frames.
+   * Records one thing that happened. Returns false when the spool has failed: then it was not recorded, or not wholly,
+   * and must not be shown. Data of any length; it is split into frames.
    */
   write(kind: FrameKind, data: Uint8Array): boolean {
-    if (this.#failed || this.#ended !== undefined) return false;
     for (let at = 0; at < data.length || at === 0; at += MAX_FRAME_DATA) {
-      if (!this.#append(kind, data.subarray(at, at + MAX_FRAME_DATA))) return false;
+      if (this.#failure !== undefined || this.#ended !== undefined) return false;
+      try {
+        this.#append(kind, data.subarray(at, at + MAX_FRAME_DATA));
+      } catch (error) {
+        this.#fail(error);
+        return false;
+      }
+      if (this.#block.length >= BLOCK_SIZE) this.#tryRotate();
     }
-    if (this.#block.length >= BLOCK_SIZE) this.#rotate(false);
     return true;
   }
 
   /** Seals what has been open for long enough; called a few times a second. */
   tick(nowMs: number): void {
-    if (this.#block.frames > 0 && nowMs - this.#block.openedAt >= BLOCK_TIME_MS && this.#ended === undefined)
-      this.#rotate(false);
+    if (this.#failure !== undefined || this.#ended !== undefined) return;
+    if (this.#block.frames > 0 && nowMs - this.#block.openedAt >= BLOCK_TIME_MS) this.#tryRotate();
   }
 
-  /** Writes the end record, seals the last block and resolves when it is on the disk. */
+  /**
+   * Writes the end record, seals the last block and resolves when it is on the disk. Rejects when the spool has failed:
+   * then the recording has no end until it is recovered.
+   */
   end(record: EndRecord): Promise<void> {
     this.#ended ??= this.#finish(record);
     return this.#ended;
   }
 
   async #finish(record: EndRecord): Promise<void> {
-    if (!this.#failed) this.#append(FrameKind.end, Buffer.from(JSON.stringify(record)));
-    this.#rotate(true);
-    await this.#sealing;
-    clearTimeout(this.#syncTimer);
-    await this.#syncing;
-    closeSync(this.#blocksFd);
+    if (this.#failure === undefined) {
+      try {
+        this.#append(FrameKind.end, Buffer.from(JSON.stringify(record)));
+        this.#sealSoon(this.#block, true);
+      } catch (error) {
+        this.#fail(error);
+      }
+    }
+    await this.#release();
+    if (this.#failure !== undefined) throw this.#failure.error;
   }
 
-  #append(kind: FrameKind, data: Uint8Array): boolean {
+  #append(kind: FrameKind, data: Uint8Array): void {
     const micros = Math.max(this.#lastMicros, this.#context.micros());
     this.#lastMicros = micros;
     const block = this.#block;
@@ -133,36 +161,49 @@ export class RecordingWriter {
     const start = block.length;
     const at = writeFrameHead(block.buffer, start, kind, micros, data.length);
     block.buffer.set(data, at);
-    try {
-      for (let done = 0; done < length; )
-        done += writeSync(block.fd, block.buffer, start + done, length - done);
-    } catch (error) {
-      this.#fail(error);
-      return false;
-    }
+    for (let done = 0; done < length; )
+      done += writeSync(block.fd, block.buffer, start + done, length - done);
     if (block.frames === 0) block.openedAt = Date.now();
     block.length += length;
     block.frames++;
-    return true;
+  }
+
+  #create(path: string): number {
+    const fd = openSync(path, "ax", 0o600);
+    this.#descriptors.add(fd);
+    return fd;
+  }
+
+  #close(fd: number): void {
+    if (this.#descriptors.delete(fd)) closeSync(fd);
+  }
+
+  #closeAll(): void {
+    for (const fd of this.#descriptors) this.#close(fd);
   }
 
   #openBlock(sequence: number): OpenBlock {
-    const fd = openSync(openBlockPath(this.#directory, sequence), "ax", 0o600);
+    const fd = this.#create(openBlockPath(this.#directory, sequence));
     // One frame may cross the limit by its own length and head.
     const buffer = Buffer.allocUnsafeSlow(BLOCK_SIZE + MAX_FRAME_DATA + 32);
     return { sequence, fd, buffer, length: 0, frames: 0, openedAt: 0 };
   }
 
-  #rotate(last: boolean): void {
-    const block = this.#block;
-    if (!last) {
-      try {
-        this.#block = this.#openBlock(block.sequence + 1);
-      } catch (error) {
-        this.#fail(error);
-        return;
-      }
+  #tryRotate(): void {
+    try {
+      this.#rotate();
+    } catch (error) {
+      this.#fail(error);
     }
+  }
+
+  #rotate(): void {
+    const block = this.#block;
+    this.#block = this.#openBlock(block.sequence + 1);
+    this.#sealSoon(block, false);
+  }
+
+  #sealSoon(block: OpenBlock, last: boolean): void {
     this.#unsealed++;
     this.#sealing = this.#sealing
       .then(() => this.#seal(block, last))
@@ -170,10 +211,10 @@ export class RecordingWriter {
   }
 
   async #seal(block: OpenBlock, last: boolean): Promise<void> {
-    if (this.#failed) return;
+    if (this.#failure !== undefined) return;
     const raw = block.buffer.subarray(0, block.length);
     const compressed = await compress(raw, { params: { [constants.ZSTD_c_compressionLevel]: 1 } });
-    if (this.#failed) return;
+    if (this.#failure !== undefined) return;
     const sealed = sealBlock(
       {
         session: this.session,
@@ -188,10 +229,10 @@ export class RecordingWriter {
     );
     for (let at = 0; at < sealed.bytes.length; ) at += writeSync(this.#blocksFd, sealed.bytes, at);
     this.#previousHash = sealed.hash;
-    closeSync(block.fd);
+    this.#close(block.fd);
     this.#unsynced.push(block.sequence);
     this.#unsealed--;
-    if (this.#unsealed === MAX_UNSEALED - 1) this.onDrain?.();
+    if (this.#unsealed === MAX_UNSEALED - 1 && this.#ended === undefined) this.onDrain?.();
     if (last) await this.#sync();
     else this.#syncSoon();
   }
@@ -201,23 +242,26 @@ export class RecordingWriter {
     if (this.#syncTimer !== undefined) return;
     const wait = Math.max(0, this.#lastSync + SYNC_INTERVAL_MS - Date.now());
     this.#syncTimer = setTimeout(() => {
-      this.#sync()
-        .catch((error: unknown) => this.#fail(error))
-        .finally(() => {
-          this.#syncTimer = undefined;
-          if (this.#unsynced.length > 0 && this.#ended === undefined) this.#syncSoon();
-        });
+      void this.#sync().then(() => {
+        this.#syncTimer = undefined;
+        if (this.#unsynced.length > 0 && this.#ended === undefined) this.#syncSoon();
+      });
     }, wait);
   }
 
+  /** Never rejects: a failure is told by `onFailed`. */
   #sync(): Promise<void> {
-    this.#syncing = this.#syncing.then(() => this.#syncNow());
+    this.#syncing = this.#syncing
+      .then(() => this.#syncNow())
+      .catch((error: unknown) => this.#fail(error));
     return this.#syncing;
   }
 
   async #syncNow(): Promise<void> {
+    if (this.#failure !== undefined) return;
     const sequences = this.#unsynced.splice(0);
     await syncData(this.#blocksFd);
+    if (this.#failure !== undefined) return;
     this.#lastSync = Date.now();
     for (const sequence of sequences) {
       unlinkSync(openBlockPath(this.#directory, sequence));
@@ -226,8 +270,17 @@ export class RecordingWriter {
   }
 
   #fail(error: unknown): void {
-    if (this.#failed) return;
-    this.#failed = true;
+    if (this.#failure !== undefined) return;
+    this.#failure = { error };
+    void this.#release();
     this.#context.onFailed(error);
+  }
+
+  /** Closes everything, as soon as what is under way has come to rest. */
+  async #release(): Promise<void> {
+    await this.#sealing;
+    clearTimeout(this.#syncTimer);
+    await this.#syncing;
+    this.#closeAll();
   }
 }

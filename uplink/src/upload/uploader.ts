@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync, renameSync, rmSync } from "node:fs";
+import { closeSync, existsSync, fstatSync, openSync, readSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { SessionId } from "@sallyport/core/names.ts";
 import { BLOCK_HEAD_LENGTH, blockLengthAt, MAX_BLOCK } from "@sallyport/core/recording/block.ts";
@@ -61,7 +61,10 @@ export class Uploader {
   offer(recording: SessionId, available: number): void {
     let upload = this.#uploads.get(recording);
     if (upload === undefined) {
-      const fd = openSync(join(this.#spool, recording, BLOCKS_FILE), "r");
+      const path = join(this.#spool, recording, BLOCKS_FILE);
+      // Stored and removed already: the last block can be acknowledged before we are told that the session is over.
+      if (!existsSync(path)) return;
+      const fd = openSync(path, "r");
       upload = { recording, fd, offset: 0, next: 0, available: 0, acknowledged: 0, positioned: false };
       this.#uploads.set(recording, upload);
       this.#sender.query(recording);

@@ -69,7 +69,7 @@ describe("a text export", () => {
       const once = Buffer.from(piece.repeat(Math.ceil(40_000 / piece.length)));
       const began = performance.now();
       text(...Array.from({ length: 10 }, () => once));
-      assert.ok(performance.now() - began < 2000, JSON.stringify(piece));
+      assert.ok(performance.now() - began < 5000, JSON.stringify(piece));
     }
   });
 
