@@ -10,6 +10,7 @@ import type { PolicyStore } from "../policy/policy-store.ts";
 import type { SessionSupervisor } from "../sessions/session-supervisor.ts";
 
 const HEARTBEAT_MS = 15_000;
+const EVENT_DELAY_MS = 250;
 
 export interface SyncContext {
   server: string;
@@ -31,6 +32,8 @@ export class ControlPlaneSync {
   readonly #link: ControlPlaneLink;
   readonly uploader: Uploader;
   #heartbeat: NodeJS.Timeout | undefined;
+  readonly #unsent: HostEvent[] = [];
+  #sending: NodeJS.Timeout | undefined;
   // Bundles, leases and revocations are applied one after the other, as they came.
   #policyWork: Promise<void> = Promise.resolve();
 
@@ -64,7 +67,7 @@ export class ControlPlaneSync {
     this.uploader = new Uploader(context.spool, context.rejected, sender, (recording) =>
       context.log.info("a recording is stored", { recording }),
     );
-    context.outbox.onAdded = (event: HostEvent) => link.sendEvent(event);
+    context.outbox.onAdded = (event) => this.#sendSoon(event);
   }
 
   start(): void {
@@ -83,6 +86,15 @@ export class ControlPlaneSync {
     this.uploader.restart();
     for (const event of this.#context.outbox.pending()) this.#link.sendEvent(event);
     this.#beat();
+  }
+
+  /** A moment later: in the middle of a login there is more urgent work on both sides. */
+  #sendSoon(event: HostEvent): void {
+    this.#unsent.push(event);
+    this.#sending ??= setTimeout(() => {
+      this.#sending = undefined;
+      for (const one of this.#unsent.splice(0)) this.#link.sendEvent(one);
+    }, EVENT_DELAY_MS).unref();
   }
 
   #beat(): void {

@@ -80,8 +80,10 @@ async function answer(context: PrincipalsContext, socket: Socket, data: Buffer):
   };
   context.logins.set(login);
   // sshd asks once for the key and once for the signature: the trail gets one event, or two where the answer changed.
-  if (before === undefined || before.refused?.code !== login.refused?.code)
-    context.onDecision(login, decision);
+  // It is written after sshd has its answer.
+  if (before === undefined || before.refused?.code !== login.refused?.code) {
+    setImmediate(() => context.onDecision(login, decision));
+  }
   if (login.refused !== null && login.refused.told === null) return "";
   // A refused contractor is let in as far as a forced command that says why; `shim session` asks us again which it is.
   return `command="${context.shim} session",restrict,pty ${PRINCIPAL}\n`;

@@ -12,6 +12,7 @@ import { CommandSession } from "./command-session.ts";
 import { ControlLink } from "./control-link.ts";
 import type { Session } from "./session.ts";
 import { ShimConnection } from "./shim-connection.ts";
+import { Terminal } from "./terminal.ts";
 import { TerminalSession } from "./terminal-session.ts";
 
 /** How long a shim may wait for its ticket, or a ticket for its shim. */
@@ -31,6 +32,8 @@ interface Arrival {
   connection: ShimConnection;
   pid: number;
   hello: { rows: number; columns: number; term: string };
+  /** Ends the wait for the ticket. */
+  timeout: NodeJS.Timeout;
 }
 
 /** One recorder: takes tickets from the agent and shims from sshd, and records what passes between them. */
@@ -106,24 +109,29 @@ export class Recorder {
     const { pid } = socketCredentials(socket);
     const connection = new ShimConnection(socket);
     const timeout = setTimeout(() => connection.destroy(), TICKET_WAIT_MS);
-    connection.onFrames = ([first]) => {
+    connection.onFrames = (frames) => {
       clearTimeout(timeout);
-      this.#arrived(connection, pid, first);
+      this.#arrived(connection, pid, frames);
     };
     connection.onClosed = () => clearTimeout(timeout);
   }
 
-  #arrived(connection: ShimConnection, pid: number, frame: ShimFrame | undefined): void {
-    const hello = frame?.type === "h" ? decodeHello(frame.data) : null;
+  #arrived(connection: ShimConnection, pid: number, frames: ShimFrame[]): void {
+    const [frame] = frames;
+    // A shim says nothing more before it has been told what to start.
+    const hello = frame?.type === "h" && frames.length === 1 ? decodeHello(frame.data) : null;
     if (hello === null || this.#arrivals.has(hello.ticket)) {
       connection.destroy();
       return;
     }
-    this.#arrivals.set(hello.ticket, { connection, pid, hello });
     // The ticket comes by another socket and may be a moment behind.
-    setTimeout(() => {
-      if (this.#arrivals.delete(hello.ticket)) connection.destroy();
-    }, TICKET_WAIT_MS);
+    const timeout = setTimeout(() => connection.destroy(), TICKET_WAIT_MS);
+    this.#arrivals.set(hello.ticket, { connection, pid, hello, timeout });
+    connection.onFrames = () => connection.destroy();
+    connection.onClosed = () => {
+      clearTimeout(timeout);
+      this.#arrivals.delete(hello.ticket);
+    };
     this.#match(hello.ticket);
   }
 
@@ -133,6 +141,7 @@ export class Recorder {
     if (ticket === undefined || arrival === undefined) return;
     this.#tickets.delete(key);
     this.#arrivals.delete(key);
+    clearTimeout(arrival.timeout);
     if (ticket.live.shim.pid === arrival.pid) this.#begin(ticket, arrival);
     else arrival.connection.destroy();
   }
@@ -140,15 +149,18 @@ export class Recorder {
   #begin(ticket: Ticket, arrival: Arrival): void {
     const { session: id } = ticket.live;
     const { connection, hello } = arrival;
-    const terminal = ticket.live.start.kind === "pty";
+    const onTerminal = ticket.live.start.kind === "pty";
     const start: StartRecord = {
       ...ticket.live.start,
       startedAt: Date.now(),
-      terminal: terminal ? { term: hello.term || "dumb", columns: hello.columns, rows: hello.rows } : null,
+      terminal: onTerminal ? { term: hello.term || "dumb", columns: hello.columns, rows: hello.rows } : null,
     };
     const live = { ...ticket.live, start };
     const began = performance.now();
+    let terminal: Terminal | undefined;
     try {
+      // First what may not be had: after "failed" nobody writes the recording.
+      if (onTerminal) terminal = new Terminal(hello.columns, hello.rows, ticket.uid, ticket.gid);
       const writer = new RecordingWriter(start, id, {
         spool: this.#settings.spool,
         hostKey: this.#settings.hostKey,
@@ -158,12 +170,14 @@ export class Recorder {
         onFailed: (error) => this.#failed(id, error),
       });
       const context = { ticket, connection, writer, onEnded: (end: EndRecord) => this.#ended(id, end) };
-      const session = terminal ? new TerminalSession(context, hello) : new CommandSession(context);
+      const session =
+        terminal === undefined ? new CommandSession(context) : new TerminalSession(context, terminal);
       this.#sessions.set(id, { live, session, writer });
       this.#ticking ??= setInterval(() => this.#tick(), TICK_MS);
       this.#control.send({ type: "started", live });
     } catch (error) {
       this.#control.send({ type: "failed", session: id, message: String(error) });
+      terminal?.close();
       connection.destroy();
     }
   }
@@ -197,6 +211,7 @@ export class Recorder {
   #leaveWhenDrained(): void {
     if (!this.#draining || this.#sessions.size > 0) return;
     rmSync(this.#settings.socketPath, { force: true });
-    process.exit(0);
+    // Not before the last shim has taken what is on its way to it.
+    this.#server.close(() => process.exit(0));
   }
 }

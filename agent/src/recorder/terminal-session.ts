@@ -3,7 +3,7 @@ import { FrameKind } from "@sallyport/core/recording/frame.ts";
 import { varintLength, writeVarint } from "@sallyport/core/recording/varint.ts";
 import { encodeStart, type ShimFrame } from "../shim/shim-protocol.ts";
 import { Session, type SessionContext } from "./session.ts";
-import { Terminal } from "./terminal.ts";
+import type { Terminal } from "./terminal.ts";
 
 /** After the shell's end, output of what it left on the terminal is waited for as long as it keeps coming this fast. */
 const QUIET_MS = 50;
@@ -16,10 +16,9 @@ export class TerminalSession extends Session {
   #chunks = 0;
   #paused = false;
 
-  constructor(context: SessionContext, size: { columns: number; rows: number }) {
+  constructor(context: SessionContext, terminal: Terminal) {
     super(context);
-    const { uid, gid } = context.ticket;
-    this.#terminal = new Terminal(size.columns, size.rows, uid, gid);
+    this.#terminal = terminal;
     this.#terminal.read(
       (chunk) => this.#output(chunk),
       () => this.#terminalEnded(),
@@ -31,17 +30,17 @@ export class TerminalSession extends Session {
 
   protected override serveFrame(frame: ShimFrame): void {
     if (frame.type === "i") this.#input(frame.data);
-    else if (frame.type === "c") this.#terminal.releaseSlave();
     else if (frame.type === "n" && frame.data.length === 8)
       this.#resize(frame.data.readUInt16BE(2), frame.data.readUInt16BE(0));
-    else this.context.connection.destroy();
+    else if (frame.type !== "c") this.context.connection.destroy();
   }
 
   protected override served(): void {}
 
   protected override childEnded(how: Pick<EndRecord, "reason" | "exitStatus" | "signal" | "detail">): void {
     this.#outcome = how;
-    // Usually the terminal has ended with its shell. If something still holds it, wait until it is quiet.
+    // Usually the terminal ends now, behind the last output. If something still holds it, wait until it is quiet.
+    this.#terminal.releaseSlave();
     this.#quiet = setTimeout(() => this.#whenQuiet(how), QUIET_MS);
   }
 

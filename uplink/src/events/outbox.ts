@@ -24,6 +24,10 @@ const EMPTY_AFTER_MS = 2_000;
 export class Outbox {
   readonly #path: string;
   readonly #events = new Map<string, HostEvent>();
+  /** Lines in the file, of events that are kept or not. */
+  #lines = 0;
+  /** The file's last line has no end. */
+  #torn = false;
   #acknowledged = 0;
   #emptying: NodeJS.Timeout | undefined;
   dropped = 0;
@@ -33,11 +37,15 @@ export class Outbox {
   constructor(path: string) {
     this.#path = path;
     if (!existsSync(path)) return;
-    for (const line of readFileSync(path, "utf8").split("\n")) {
+    const bytes = readFileSync(path);
+    for (const line of linesOf(bytes)) {
+      this.#lines++;
       // A line cut off by a crash was never acknowledged to anybody; it is dropped.
       const event = parseLine(line);
       if (event !== undefined) this.#events.set(event.id, event);
     }
+    this.#torn = bytes.length > 0 && bytes.at(-1) !== LINE_END;
+    this.#dropOldest();
   }
 
   /** All events not acknowledged yet, oldest first. */
@@ -49,16 +57,26 @@ export class Outbox {
   add(event: HostEvent): void {
     this.#events.set(event.id, event);
     try {
-      appendFileSync(this.#path, `${JSON.stringify(event)}\n`, { mode: 0o600 });
+      // On a line of its own, also behind one that was cut off.
+      appendFileSync(this.#path, `${this.#torn ? "\n" : ""}${JSON.stringify(event)}\n`, { mode: 0o600 });
+      this.#torn = false;
+      this.#lines++;
     } catch {
+      this.#torn = true;
       this.dropped++; // the disk is full: the event is still sent while this process lives
     }
+    this.#dropOldest();
+    // With the control plane away for long, the file must not grow for ever either.
+    if (this.#lines >= 2 * MAX_EVENTS) this.#rewrite();
+    this.onAdded?.(event);
+  }
+
+  #dropOldest(): void {
     for (const id of this.#events.keys()) {
       if (this.#events.size <= MAX_EVENTS) break;
       this.#events.delete(id);
       this.dropped++;
     }
-    this.onAdded?.(event);
   }
 
   acknowledge(id: string): void {
@@ -72,7 +90,7 @@ export class Outbox {
   #emptySoon(): void {
     this.#emptying ??= setTimeout(() => {
       this.#emptying = undefined;
-      if (this.#events.size === 0 && existsSync(this.#path)) truncateSync(this.#path, 0);
+      if (this.#events.size === 0) this.#empty();
     }, EMPTY_AFTER_MS).unref();
   }
 
@@ -87,10 +105,41 @@ export class Outbox {
     }
   }
 
+  #empty(): void {
+    try {
+      truncateSync(this.#path, 0);
+      this.#startAfresh();
+    } catch {
+      // No file, or a sick disk: acknowledged events are sent twice, which is harmless.
+    }
+  }
+
   #rewrite(): void {
     this.#acknowledged = 0;
     const text = this.pending().map((event) => `${JSON.stringify(event)}\n`);
-    writeFileDurably(this.#path, text.join(""));
+    try {
+      writeFileDurably(this.#path, text.join(""));
+      this.#startAfresh();
+    } catch {
+      // The disk is full: the old file stands, with all that is in the new one. Tried again after as many lines more.
+      this.#lines = this.#events.size;
+    }
+  }
+
+  #startAfresh(): void {
+    this.#lines = this.#events.size;
+    this.#torn = false;
+  }
+}
+
+const LINE_END = 0x0a;
+
+/** Not by `split`: a file of many long events is more than one string can hold. */
+function* linesOf(bytes: Buffer): Generator<string> {
+  for (let at = 0; at < bytes.length; ) {
+    const end = bytes.indexOf(LINE_END, at);
+    yield bytes.toString("utf8", at, end === -1 ? bytes.length : end);
+    at = end === -1 ? bytes.length : end + 1;
   }
 }
 

@@ -26,7 +26,7 @@ export interface LinkContext {
   /** What this host has already, said in `hello`. */
   bundleVersion(): number;
   revocationSequence(): number;
-  /** A valid message arrived; errors thrown here close nothing. */
+  /** A valid message arrived. What this or another callback throws becomes a warning of the process, and closes nothing. */
   onMessage(message: Exclude<ServerMessage, { type: "challenge" | "welcome" }>): void;
   onConnected(): void;
   onDisconnected(reason: string): void;
@@ -42,6 +42,8 @@ export interface LinkContext {
 export class ControlPlaneLink {
   readonly #context: LinkContext;
   #socket: WebSocket | undefined;
+  /** The server has challenged us by its right name on this socket, and has had our answer. */
+  #saidHello = false;
   #up = false;
   #closed = false;
   #backoff = FIRST_BACKOFF_MS;
@@ -70,6 +72,7 @@ export class ControlPlaneLink {
       perMessageDeflate: false,
     });
     this.#socket = socket;
+    this.#saidHello = false;
     this.#watchSilence(socket);
     socket.on("message", (data, isBinary) => {
       this.#watchSilence(socket);
@@ -82,7 +85,7 @@ export class ControlPlaneLink {
 
   /** Sends a message if the link is up; returns whether it was handed to the socket. */
   send(message: HostMessage): boolean {
-    if (!this.#up || this.#socket === undefined) return false;
+    if (!this.#up || this.#socket?.readyState !== WebSocket.OPEN) return false;
     this.#socket.send(JSON.stringify(message));
     return true;
   }
@@ -93,7 +96,7 @@ export class ControlPlaneLink {
 
   /** Sends one block of a recording; `onFlushed` is called when the socket can take more. */
   sendBlock(block: Uint8Array, onFlushed: () => void): boolean {
-    if (!this.#up || this.#socket === undefined) return false;
+    if (!this.#up || this.#socket?.readyState !== WebSocket.OPEN) return false;
     this.#socket.send(block, { binary: true }, () => onFlushed());
     return true;
   }
@@ -106,6 +109,7 @@ export class ControlPlaneLink {
   }
 
   #receive(socket: WebSocket, text: string): void {
+    if (socket.readyState !== WebSocket.OPEN) return; // refused, or closed by us: what is still under way counts for nothing
     let message: ServerMessage;
     try {
       message = parseLinkMessage(ServerMessage, text);
@@ -114,7 +118,7 @@ export class ControlPlaneLink {
     }
     if (message.type === "challenge") this.#signIn(socket, message.server, message.nonce);
     else if (message.type === "welcome") this.#welcome(message.clock);
-    else if (this.#up) this.#context.onMessage(message);
+    else if (this.#up) guarded(() => this.#context.onMessage(message));
   }
 
   #signIn(socket: WebSocket, server: string, nonce: string): void {
@@ -134,13 +138,15 @@ export class ControlPlaneLink {
       revocationSequence: this.#context.revocationSequence(),
     };
     socket.send(JSON.stringify(hello));
+    this.#saidHello = true;
   }
 
   #welcome(clock: number): void {
+    if (!this.#saidHello) return;
     this.#up = true;
     this.#backoff = FIRST_BACKOFF_MS;
-    this.#context.onClock(clock - Date.now() / 1000);
-    this.#context.onConnected();
+    guarded(() => this.#context.onClock(clock - Date.now() / 1000));
+    guarded(() => this.#context.onConnected());
   }
 
   #lost(reason: string): void {
@@ -148,7 +154,7 @@ export class ControlPlaneLink {
     const wasUp = this.#up;
     this.#up = false;
     this.#socket = undefined;
-    if (wasUp) this.#context.onDisconnected(reason);
+    if (wasUp) guarded(() => this.#context.onDisconnected(reason));
     if (this.#closed) return;
     this.#retry = setTimeout(() => this.start(), this.#backoff * (0.5 + Math.random()));
     this.#backoff = Math.min(this.#backoff * 2, MAX_BACKOFF_MS);
@@ -157,5 +163,13 @@ export class ControlPlaneLink {
   #watchSilence(socket: WebSocket): void {
     clearTimeout(this.#silence);
     this.#silence = setTimeout(() => socket.terminate(), SILENCE_MS);
+  }
+}
+
+function guarded(callback: () => void): void {
+  try {
+    callback();
+  } catch (error) {
+    process.emitWarning(error instanceof Error ? error : String(error));
   }
 }

@@ -6,16 +6,20 @@ import { SessionId } from "@sallyport/core/names.ts";
  * A spool holds one directory per recording, named by its session:
  *
  *   blocks      sealed blocks one behind the other; only grows
- *   N.open      the frames of block N while it fills: written before they are shown, removed once block N is in `blocks`
+ *   N.open      frames as they came, from those of block N on: written before they are shown, removed once every block
+ *               that they belong to is in `blocks`
  *   owner       pid and start time of the recorder that writes it
  */
+
+/** A block is closed by the frame that brings its raw frames to this many bytes, if not by time before. */
+export const BLOCK_SIZE: number = 64 * 1024;
 
 /** Name of the file with the sealed blocks. */
 export const BLOCKS_FILE = "blocks";
 /** Name of the file that says which process writes. */
 export const OWNER_FILE = "owner";
 
-/** Path of the file with the frames of block `sequence` while it fills. */
+/** Path of the file with raw frames that begins with those of block `sequence`. */
 export function openBlockPath(directory: string, sequence: number): string {
   return join(directory, `${sequence}.open`);
 }
@@ -27,7 +31,7 @@ export function listRecordings(spool: string): SessionId[] {
     .sort();
 }
 
-/** The sequence numbers of the unsealed blocks in a recording's directory, in order. */
+/** The sequence numbers that the files of raw frames in a recording's directory begin with, in order. */
 export function listOpenBlocks(directory: string): number[] {
   return readdirSync(directory)
     .flatMap((name) => /^(0|[1-9]\d{0,8})\.open$/.exec(name)?.[1] ?? [])

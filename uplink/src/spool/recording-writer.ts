@@ -1,5 +1,5 @@
 import type { KeyObject } from "node:crypto";
-import { closeSync, mkdirSync, openSync, rmSync, unlinkSync, writeSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { constants, zstdCompress } from "node:zlib";
@@ -14,11 +14,12 @@ import {
   type StartRecord,
   writeFrameHead,
 } from "@sallyport/core/recording/frame.ts";
-import { syncData, syncDirectory, writeFileDurably } from "./durable.ts";
-import { BLOCKS_FILE, OWNER_FILE, openBlockPath } from "./layout.ts";
+import { syncData, syncDirectories } from "./durable.ts";
+import { BLOCK_SIZE, BLOCKS_FILE, OWNER_FILE, openBlockPath } from "./layout.ts";
 
 const compress = promisify(zstdCompress);
-const BLOCK_SIZE = 64 * 1024;
+/** Raw frames go on into the same file until it is this long; a file of its own for every block would cost more. */
+const JOURNAL_SIZE = 1024 * 1024;
 /** A block is closed after this long, so that the control plane is at most about a second behind. */
 const BLOCK_TIME_MS = 1000;
 /** A sync of the disk at most this often while blocks keep coming; DESIGN asks for one a second at least. */
@@ -42,13 +43,33 @@ export interface WriterContext {
   onFailed(error: unknown): void;
 }
 
+/** The block that fills. */
 interface OpenBlock {
   sequence: number;
-  fd: number;
   buffer: Buffer;
   length: number;
   frames: number;
   openedAt: number;
+}
+
+/** A file of raw frames, from those of block `first` on. */
+interface Journal {
+  first: number;
+  fd: number;
+  length: number;
+}
+
+// Buffers are used again: a new one for every block would keep the garbage collector busy under load.
+const spareBuffers: Buffer[] = [];
+
+function openBlock(sequence: number): OpenBlock {
+  // One frame may cross the limit by its own length and head.
+  const buffer = spareBuffers.pop() ?? Buffer.allocUnsafeSlow(BLOCK_SIZE + MAX_FRAME_DATA + 32);
+  return { sequence, buffer, length: 0, frames: 0, openedAt: 0 };
+}
+
+function recycle(buffer: Buffer): void {
+  if (spareBuffers.length < MAX_UNSEALED) spareBuffers.push(buffer);
 }
 
 /**
@@ -65,6 +86,9 @@ export class RecordingWriter {
   readonly #blocksFd: number;
   /** Descriptors that are open: of `blocks`, and of every block that is not sealed. */
   readonly #descriptors = new Set<number>();
+  #journal: Journal;
+  /** Journals that are full, oldest first. */
+  readonly #full: (Journal & { last: number })[] = [];
   #block: OpenBlock;
   #sealing: Promise<void> = Promise.resolve();
   #unsealed = 0;
@@ -88,13 +112,15 @@ export class RecordingWriter {
     this.#directory = join(context.spool, session);
     mkdirSync(this.#directory, { mode: 0o700 });
     try {
-      writeFileDurably(join(this.#directory, OWNER_FILE), context.owner);
+      // Their names are made durable with the first block, in `#syncNow`: a login does not wait for the disk.
+      writeFileSync(join(this.#directory, OWNER_FILE), context.owner, { mode: 0o600 });
       this.#blocksFd = this.#create(join(this.#directory, BLOCKS_FILE));
-      this.#block = this.#openBlock(0);
-      syncDirectory(context.spool);
+      this.#journal = this.#openJournal(0);
+      this.#block = openBlock(0);
       this.#append(FrameKind.start, record);
-      // The first block is sealed at once, so that a session is seen at the control plane while it begins.
-      this.#rotate();
+      // The first block is sealed with the first tick: so a session is soon seen at the control plane, and a short
+      // command is one block, not three.
+      this.#block.openedAt = Number.NEGATIVE_INFINITY;
     } catch (error) {
       this.#closeAll();
       rmSync(this.#directory, { recursive: true, force: true });
@@ -151,6 +177,7 @@ export class RecordingWriter {
     }
     await this.#release();
     if (this.#failure !== undefined) throw this.#failure.error;
+    this.#removeJournal(this.#journal);
   }
 
   #append(kind: FrameKind, data: Uint8Array): void {
@@ -162,7 +189,8 @@ export class RecordingWriter {
     const at = writeFrameHead(block.buffer, start, kind, micros, data.length);
     block.buffer.set(data, at);
     for (let done = 0; done < length; )
-      done += writeSync(block.fd, block.buffer, start + done, length - done);
+      done += writeSync(this.#journal.fd, block.buffer, start + done, length - done);
+    this.#journal.length += length;
     if (block.frames === 0) block.openedAt = Date.now();
     block.length += length;
     block.frames++;
@@ -182,11 +210,8 @@ export class RecordingWriter {
     for (const fd of this.#descriptors) this.#close(fd);
   }
 
-  #openBlock(sequence: number): OpenBlock {
-    const fd = this.#create(openBlockPath(this.#directory, sequence));
-    // One frame may cross the limit by its own length and head.
-    const buffer = Buffer.allocUnsafeSlow(BLOCK_SIZE + MAX_FRAME_DATA + 32);
-    return { sequence, fd, buffer, length: 0, frames: 0, openedAt: 0 };
+  #openJournal(first: number): Journal {
+    return { first, fd: this.#create(openBlockPath(this.#directory, first)), length: 0 };
   }
 
   #tryRotate(): void {
@@ -199,7 +224,12 @@ export class RecordingWriter {
 
   #rotate(): void {
     const block = this.#block;
-    this.#block = this.#openBlock(block.sequence + 1);
+    if (this.#journal.length >= JOURNAL_SIZE) {
+      const full = this.#journal;
+      this.#journal = this.#openJournal(block.sequence + 1);
+      this.#full.push({ ...full, last: block.sequence });
+    }
+    this.#block = openBlock(block.sequence + 1);
     this.#sealSoon(block, false);
   }
 
@@ -229,7 +259,7 @@ export class RecordingWriter {
     );
     for (let at = 0; at < sealed.bytes.length; ) at += writeSync(this.#blocksFd, sealed.bytes, at);
     this.#previousHash = sealed.hash;
-    this.#close(block.fd);
+    recycle(block.buffer);
     this.#unsynced.push(block.sequence);
     this.#unsealed--;
     if (this.#unsealed === MAX_UNSEALED - 1 && this.#ended === undefined) this.onDrain?.();
@@ -251,22 +281,33 @@ export class RecordingWriter {
 
   /** Never rejects: a failure is told by `onFailed`. */
   #sync(): Promise<void> {
-    this.#syncing = this.#syncing
-      .then(() => this.#syncNow())
-      .catch((error: unknown) => this.#fail(error));
+    this.#syncing = this.#syncing.then(() => this.#syncNow()).catch((error: unknown) => this.#fail(error));
     return this.#syncing;
   }
 
   async #syncNow(): Promise<void> {
     if (this.#failure !== undefined) return;
     const sequences = this.#unsynced.splice(0);
+    if (this.#lastSync === 0) await syncDirectories([this.#directory, this.#context.spool]);
     await syncData(this.#blocksFd);
     if (this.#failure !== undefined) return;
     this.#lastSync = Date.now();
-    for (const sequence of sequences) {
-      unlinkSync(openBlockPath(this.#directory, sequence));
-      this.#context.onSealed(this.session, sequence);
+    for (const sequence of sequences) this.#context.onSealed(this.session, sequence);
+    this.#dropJournals(sequences.at(-1) ?? -1);
+  }
+
+  /** Raw frames may go when every block they belong to is on the disk. */
+  #dropJournals(synced: number): void {
+    for (let [oldest] = this.#full; oldest !== undefined && oldest.last <= synced; [oldest] = this.#full) {
+      this.#full.shift();
+      this.#close(oldest.fd);
+      this.#removeJournal(oldest);
     }
+  }
+
+  // The directory may be gone by then: whoever uploads the recording removes it once it is stored whole.
+  #removeJournal({ first }: Journal): void {
+    rmSync(openBlockPath(this.#directory, first), { force: true });
   }
 
   #fail(error: unknown): void {

@@ -18,6 +18,8 @@ export interface SealedBlocks {
   position: ChainPosition;
   /** Bytes of those blocks. */
   length: number;
+  /** How many bytes of frames each of them has. */
+  rawLengths: number[];
   first: Frame | undefined;
   last: Block | undefined;
   /** What is wrong with what comes behind them. */
@@ -51,7 +53,8 @@ export function readSealedBlocks(
 }
 
 function nothing(): SealedBlocks {
-  return { position: CHAIN_START, length: 0, first: undefined, last: undefined, damage: undefined };
+  const none = { first: undefined, last: undefined, damage: undefined };
+  return { position: CHAIN_START, length: 0, rawLengths: [], ...none };
 }
 
 function readChain(fd: number, session: SessionId, size: number): SealedBlocks {
@@ -63,6 +66,7 @@ function readChain(fd: number, session: SessionId, size: number): SealedBlocks {
       if (block.session !== session) throw broken(`Block ${nextSequence} belongs to another recording.`);
       const position = extendChain(sealed.position, block);
       const first = sealed.first ?? decodeFrames(blockFrames(block)).frames[0];
+      sealed.rawLengths.push(block.rawLength);
       Object.assign(sealed, { position, first, last: block, length: sealed.length + block.bytes.length });
     }
   } catch (error) {
@@ -73,7 +77,8 @@ function readChain(fd: number, session: SessionId, size: number): SealedBlocks {
 
 function readBlock(fd: number, offset: number, size: number, sequence: number): Block {
   const head = Buffer.allocUnsafe(BLOCK_HEAD_LENGTH);
-  const length = readSync(fd, head, 0, head.length, offset) < head.length ? undefined : blockLengthAt(head, 0);
+  const length =
+    readSync(fd, head, 0, head.length, offset) < head.length ? undefined : blockLengthAt(head, 0);
   if (length === undefined || length > MAX_BLOCK || offset + length > size) {
     throw new SallyportError("recording-malformed", `Block ${sequence} is cut off or its header is damaged.`);
   }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { MAX_BLOCK_RAW, parseBlock } from "@sallyport/core/recording/block.ts";
 import { recordingFrames, splitBlocks, verifyRecording } from "@sallyport/core/recording/chain.ts";
@@ -52,7 +52,7 @@ describe("a recording writer", () => {
     for (let i = 0; i < 50; i++) {
       assert.equal(writer.write(FrameKind.output, Buffer.from(`line ${i}\n`)), true);
       expected += `line ${i}\n`;
-      const { frames, rest } = decodeFrames(readFileSync(openBlockPath(directory, 1)));
+      const { frames, rest } = decodeFrames(readFileSync(openBlockPath(directory, 0)));
       assert.deepEqual([outputOf(frames).toString(), rest], [expected, 0]);
     }
     await writer.end(END);
@@ -110,30 +110,29 @@ describe("a recording writer", () => {
 
   it("seals by size: a block is closed by the frame that crosses 64 KiB", async () => {
     const { writer, directory } = startWriting(spool.path);
+    writer.tick(Date.now()); // the first block: the start record alone
     for (let i = 0; i < 3; i++) writer.write(FrameKind.output, Buffer.alloc(30_000));
-    assert.ok(existsSync(openBlockPath(directory, 2)));
     await writer.end(END);
     assert.deepEqual([...splitBlocks(readBlocks(directory))].map((block) => block.frameCount), [1, 3, 1]);
   });
 
   it("seals by time: after a second, and only what has something in it", async () => {
     const { writer, directory } = startWriting(spool.path);
+    writer.tick(Date.now()); // the first block does not wait
     writer.tick(Date.now() + 60_000); // block 1 is empty
-    assert.ok(!existsSync(openBlockPath(directory, 2)));
     writer.write(FrameKind.output, Buffer.from("x"));
     writer.tick(Date.now() + 900);
-    assert.ok(!existsSync(openBlockPath(directory, 2)));
+    writer.write(FrameKind.output, Buffer.from("y"));
     writer.tick(Date.now() + 1000);
-    assert.ok(existsSync(openBlockPath(directory, 2)));
     await writer.end(END);
-    assert.deepEqual([...splitBlocks(readBlocks(directory))].map((block) => block.frameCount), [1, 1, 1]);
+    assert.deepEqual([...splitBlocks(readBlocks(directory))].map((block) => block.frameCount), [1, 2, 1]);
   });
 
-  it("announces the first block while nothing more happens, and then has no timer set", async () => {
+  it("announces the first block at the first tick, and then has no timer set", async () => {
     const before = await timers();
     const session = newSession();
     const announced = new Promise<void>((resolve) => {
-      startWriting(spool.path, { onSealed: () => resolve() }, session);
+      startWriting(spool.path, { onSealed: () => resolve() }, session).writer.tick(Date.now());
     });
     await announced;
     const first = parseBlock(readBlocks(join(spool.path, session)));
@@ -160,6 +159,17 @@ describe("a recording writer", () => {
     writer.tick(Date.now() + 5000);
     assert.equal(recordedOutput(directory).length, 0);
     assert.equal(verifyRecording(readBlocks(directory), hostKeys.publicKey).complete, true);
+  });
+
+  it("ends well when its directory is gone by then: uploaded, stored and removed at once", async () => {
+    const session = newSession();
+    const onSealed = (_: string, sequence: number) => {
+      if (sequence === 0) rmSync(join(spool.path, session), { recursive: true });
+    };
+    const { writer, failures } = startWriting(spool.path, { onSealed }, session);
+    await writer.end(END);
+    assert.deepEqual(failures, []);
+    assert.deepEqual(readdirSync(spool.path), []);
   });
 
   it("leaves no descriptor and no timer, even when it ends in the middle of things", async () => {

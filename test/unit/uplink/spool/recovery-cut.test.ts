@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { verifyRecording } from "@sallyport/core/recording/chain.ts";
-import { encodeFrame } from "@sallyport/core/recording/frame.ts";
+import type { Frame } from "@sallyport/core/recording/frame.ts";
 import { BLOCKS_FILE, openBlockPath } from "@sallyport/uplink/spool/layout.ts";
-import { copyTo, framesOf, type LeftBehind, leaveBehind } from "./left-behind.ts";
+import { copyTo, encoded, framesOf, type LeftBehind, leaveBehind } from "./left-behind.ts";
 import { hostKeys, readBlocks, recordedOutput, recover } from "./spool.ts";
 
 const lines = (count: number): string => Array.from({ length: count }, (_, index) => `line ${index + 1}\n`).join("");
@@ -13,11 +13,14 @@ describe("a spool that was cut off at any byte", () => {
   // In memory: this is many times the same small files, and not about the disk.
   let root: string;
   let left: LeftBehind;
+  let raw: Frame[];
   beforeEach(() => {
     root = mkdtempSync("/dev/shm/spool-");
     const original = join(root, "original");
-    // Blocks 0 and 1 are synced; 2 is sealed but its raw frames are still there; 3 is filling.
-    left = leaveBehind(mkdir(original), 3, [2, 3]);
+    // Blocks 0 and 1 are synced; of 2 and 3 the raw frames are there, in one file; 2 is sealed, 3 was filling.
+    left = leaveBehind(mkdir(original), 3, []);
+    raw = [...framesOf(left.session, 2), ...framesOf(left.session, 3)];
+    writeFileSync(openBlockPath(left.directory, 2), encoded(...raw));
   });
   afterEach(() => rmSync(root, { recursive: true }));
 
@@ -37,13 +40,12 @@ describe("a spool that was cut off at any byte", () => {
   }
 
   it("has every whole frame, when it is the raw frames", () => {
-    const frames = framesOf(left.session, 3).map((frame) => encodeFrame(frame).length);
-    const total = frames.reduce((sum, length) => sum + length, 0);
-    for (let cut = 0; cut <= total; cut++) {
-      let end = 0;
-      const whole = frames.filter((length) => (end += length) <= cut).length;
-      const output = afterwards(`raw-${cut}`, (directory) => truncateSync(openBlockPath(directory, 3), cut));
-      assert.equal(output, lines(6 + whole), `cut at ${cut}`);
+    const ends = raw.map((_, index) => encoded(...raw.slice(0, index + 1)).length);
+    for (let cut = 0; cut <= (ends.at(-1) ?? 0); cut++) {
+      const whole = ends.filter((end) => end <= cut).length;
+      const output = afterwards(`raw-${cut}`, (directory) => truncateSync(openBlockPath(directory, 2), cut));
+      // Those of block 2 are sealed, whatever became of their raw frames.
+      assert.equal(output, lines(Math.max(6, 3 + whole)), `cut at ${cut}`);
     }
   });
 

@@ -7,7 +7,7 @@ import { recordingFrames, splitBlocks, verifyRecording } from "@sallyport/core/r
 import { endRecordOf } from "@sallyport/core/recording/export.ts";
 import { FrameKind } from "@sallyport/core/recording/frame.ts";
 import { BLOCKS_FILE, openBlockPath } from "@sallyport/uplink/spool/layout.ts";
-import { encoded, leaveBehind, line } from "./left-behind.ts";
+import { encoded, framesOf, leaveBehind, line } from "./left-behind.ts";
 import {
   descriptorsBelow,
   END,
@@ -74,6 +74,29 @@ describe("a recording whose recorder is lost", () => {
       assert.deepEqual(openFiles(directory), []);
     });
   }
+
+  it("is closed when one file has the raw frames of several blocks, some of them sealed", () => {
+    for (const sealed of [0, 1, 2, 3, 4]) {
+      const { session, directory } = leaveBehind(spool.path, sealed, []);
+      const raw = (...sequences: number[]) => encoded(...sequences.flatMap((sequence) => framesOf(session, sequence)));
+      if (sealed < 3) writeFileSync(openBlockPath(directory, 0), raw(0, 1, 2));
+      writeFileSync(openBlockPath(directory, 3), raw(3, 4));
+      assert.ok(recover(spool.path, session));
+      assert.equal(recordedOutput(directory).toString(), lines(12), `${sealed} sealed`);
+      assert.equal(verifyRecording(readBlocks(directory), hostKeys.publicKey).complete, true);
+    }
+  });
+
+  it("is closed in blocks of the usual size, however much is left", () => {
+    const { session, directory } = leaveBehind(spool.path, 1, []);
+    const data = Array.from({ length: 40 }, () => randomBytes(30_000));
+    const frames = data.map((bytes, index) => ({ kind: FrameKind.output, time: index, data: bytes }));
+    writeFileSync(openBlockPath(directory, 0), encoded(...framesOf(session, 0), ...frames));
+    recover(spool.path, session);
+    assert.deepEqual(recordedOutput(directory), Buffer.concat(data));
+    const sizes = [...splitBlocks(readBlocks(directory))].map((block) => block.frameCount);
+    assert.deepEqual(sizes, [1, ...Array(13).fill(3), 1, 1]);
+  });
 
   it("that was closed is left alone, but for raw frames that had not been removed", async () => {
     const { writer, directory } = startWriting(spool.path);

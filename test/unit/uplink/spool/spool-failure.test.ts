@@ -25,11 +25,7 @@ function fill(spool: string): () => void {
   const path = join(spool, "ballast");
   let size = 1 << 20;
   while (size >= 1) {
-    try {
-      writeFileSync(path, Buffer.alloc(size), { flag: "a" });
-    } catch {
-      size >>= 1;
-    }
+    if (!takes(() => writeFileSync(path, Buffer.alloc(size), { flag: "a" }))) size >>= 1;
   }
   return () => rmSync(path);
 }
@@ -105,23 +101,6 @@ describe("a recording writer whose spool fails", () => {
     assert.equal(verifyRecording(readBlocks(directory), hostKeys.publicKey).complete, true);
   });
 
-  it("when no file can be made for the next block", async () => {
-    const writing = startWriting(spool.path);
-    const { writer, failures } = writing;
-    for (let i = 0; ; i++) {
-      try {
-        writeFileSync(join(spool.path, `inode-${i}`), "");
-      } catch {
-        break;
-      }
-    }
-    let said = true;
-    for (let i = 0; i < 6 && said; i++) said = writer.write(FrameKind.output, Buffer.alloc(20_000));
-    assert.equal(failures.length, 1);
-    assert.equal(writer.write(FrameKind.output, Buffer.from("x")), false);
-    assert.match(String(await settled(writing)), /ENOSPC/);
-  });
-
   it("does not even begin on a full disk, and leaves nothing behind", () => {
     const free = fill(spool.path);
     const failures: unknown[] = [];
@@ -141,6 +120,36 @@ describe("a recording writer whose spool fails", () => {
     assert.equal(verifyRecording(readBlocks(healthy.directory), hostKeys.publicKey).complete, true);
   });
 });
+
+describe("a recording writer that can make no more files", () => {
+  it("fails, once, and leaves nothing open", async () => {
+    const spool = makeSmallSpool("size=16m,nr_inodes=8");
+    try {
+      const writing = startWriting(spool.path);
+      const { writer, failures, directory } = writing;
+      for (let i = 0; takes(() => writeFileSync(join(spool.path, `inode-${i}`), "")); i++);
+      const kept: Buffer[] = [];
+      for (let bytes = randomBytes(60_000); writer.write(FrameKind.output, bytes); bytes = randomBytes(60_000)) {
+        kept.push(bytes);
+      }
+      assert.match(String(await settled(writing)), /ENOSPC/);
+      assert.equal(failures.length, 1);
+      recover(spool.path, writer.session);
+      assert.deepEqual(recordedOutput(directory), Buffer.concat(kept));
+    } finally {
+      spool.remove();
+    }
+  });
+});
+
+function takes(work: () => void): boolean {
+  try {
+    work();
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** Recovery needs room for one more block than there is: a larger disk. */
 function makeRoom(spool: string): void {
