@@ -22,6 +22,7 @@ const SOL_SOCKET = 1;
 const SO_PEERCRED = 17;
 const TCGETS = 0x5401;
 const TIOCSWINSZ = 0x5414;
+const TIOCGSID = 0x5429;
 const F_DUPFD_CLOEXEC = 1030;
 const AF_INET = 2;
 const AF_INET6 = 10;
@@ -76,6 +77,11 @@ export function duplicate(fd: number): number {
   const copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
   if (copy < 0) throw failed("fcntl(F_DUPFD_CLOEXEC)");
   return copy;
+}
+
+/** True while a terminal, asked at its master's side, controls a session: its shell lives (ioctl_tty(2), TIOCGSID). */
+export function hasSession(masterFd: number): boolean {
+  return ioctl(masterFd, TIOCGSID, Buffer.alloc(4)) === 0;
 }
 
 /** Sets a terminal's size; the kernel tells its foreground processes (ioctl_tty(2), TIOCSWINSZ). */

@@ -1,13 +1,18 @@
 import type { Socket } from "node:net";
-import { type ShimFrame, ShimFrameReader, shimFrame, shimFrameHead } from "../shim/shim-protocol.ts";
+import { type ShimFrame, ShimFrameReader, shimFrame, writeShimFrameHead } from "../shim/shim-protocol.ts";
 
 /** Bytes on their way to a shim above which the source is paused. */
 const HIGH_WATER = 256 * 1024;
+/** Buffers for bulk data: how large, and how many are kept for the next time. */
+const COPY_SIZE = 64 * 1024;
+const MAX_SPARE = 8;
+const FRAME_HEAD = 5;
 
 /** The connection of one shim, frame by frame. */
 export class ShimConnection {
   readonly #socket: Socket;
   readonly #reader = new ShimFrameReader();
+  readonly #spare: Buffer[] = [];
   /** Called when the shim can take more after `congested` was true. */
   onDrain: (() => void) | undefined;
   onFrames: ((frames: ShimFrame[]) => void) | undefined;
@@ -26,21 +31,27 @@ export class ShimConnection {
   }
 
   send(type: string, payload: Uint8Array): void {
+    if (this.#socket.writable) this.#socket.write(shimFrame(type, payload));
+  }
+
+  /** Like {@link send} for bulk data: it is copied into a buffer that is used again when the socket has taken it. */
+  sendCopy(type: string, payload: Uint8Array): void {
     if (!this.#socket.writable) return;
-    if (payload.length < 1024) {
-      this.#socket.write(shimFrame(type, payload));
-      return;
-    }
-    this.#socket.cork();
-    this.#socket.write(shimFrameHead(type, payload.length));
-    this.#socket.write(payload);
-    this.#socket.uncork();
+    const buffer = this.#spare.pop() ?? Buffer.allocUnsafeSlow(COPY_SIZE);
+    if (FRAME_HEAD + payload.length > buffer.length) throw new TypeError("too much for one frame");
+    writeShimFrameHead(buffer, type, payload.length);
+    buffer.set(payload, FRAME_HEAD);
+    this.#socket.write(buffer.subarray(0, FRAME_HEAD + payload.length), () => {
+      if (this.#spare.length < MAX_SPARE) this.#spare.push(buffer);
+    });
   }
 
   /** Asks the shim to leave, after everything sent before. */
   finish(signal: boolean, value: number): void {
     this.send("z", Uint8Array.of(signal ? 1 : 0, value));
     this.#socket.end();
+    // What still comes concerns nobody, but its end must be seen: else the connection would stay for ever.
+    this.#socket.resume();
   }
 
   /** Bytes that are already encoded frames. */

@@ -58,7 +58,7 @@ export class TerminalSession extends Session {
   #output(chunk: Buffer): void {
     if (this.over || !this.record(FrameKind.output, chunk)) return;
     this.#chunks++;
-    this.context.connection.send("d", Buffer.from(chunk)); // the terminal uses its buffer again
+    this.context.connection.sendCopy("d", chunk);
     this.#quiet?.refresh();
     if (this.context.connection.congested || !this.context.writer.mayWrite) {
       this.#paused = true;

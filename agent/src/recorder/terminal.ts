@@ -1,7 +1,7 @@
-import { chmodSync, chownSync, closeSync, constants, openSync, writeSync } from "node:fs";
+import { chmodSync, chownSync, closeSync, writeSync } from "node:fs";
 import { ReadStream } from "node:tty";
 import * as nodePty from "node-pty";
-import { duplicate, isEchoOff, readAvailable, setWindowSize } from "../kernel/system-calls.ts";
+import { duplicate, hasSession, isEchoOff, readAvailable, setWindowSize } from "../kernel/system-calls.ts";
 
 /** Input that may wait for the terminal to take it before the contractor's side is paused. */
 const MAX_PENDING_INPUT = 64 * 1024;
@@ -11,14 +11,10 @@ const PIECE = 4096;
 const FULL_PIECE = 4000;
 const GATHER = 32 * 1024;
 
-// node-pty exports `open` without declaring it: a terminal with no child.
-const { open } = nodePty as unknown as {
-  open(options: { cols: number; rows: number; encoding: null }): {
-    readonly master: ReadStream;
-    readonly slave: ReadStream;
-    readonly fd: number;
-    readonly ptsName: string;
-  };
+// node-pty exports this without declaring it: a terminal with no child. Its own `open` puts streams on both ends, of
+// which the slave's swallows what the user types and leaves a descriptor open when it is destroyed.
+const { native } = nodePty as unknown as {
+  native: { open(columns: number, rows: number): { master: number; slave: number; pty: string } };
 };
 
 /**
@@ -27,12 +23,15 @@ const { open } = nodePty as unknown as {
  */
 export class Terminal {
   readonly path: string;
+  /** Ours until `close`: the stream closes its own when the terminal ends, and the next to open a file gets its number. */
   readonly #fd: number;
   readonly #stream: ReadStream;
   readonly #buffer = Buffer.allocUnsafeSlow(GATHER);
   #heldSlave: number | undefined;
   readonly #pendingInput: Buffer[] = [];
   #pendingLength = 0;
+  #hadShell = false;
+  #ended = false;
   #closed = false;
   #onData: (bytes: Buffer) => void = () => {};
   /** Called when waiting input has gone and more may come. */
@@ -40,30 +39,36 @@ export class Terminal {
 
   constructor(columns: number, rows: number, uid: number, gid: number) {
     // A client may say 0×0; node-pty takes only more.
-    const pty = open({ cols: columns || 80, rows: rows || 24, encoding: null });
-    this.path = pty.ptsName;
-    // Somebody must hold the slave open until the shell does, or the master reports a hang-up.
-    this.#heldSlave = openSync(this.path, constants.O_RDWR | constants.O_NOCTTY);
-    // node-pty reads both ends at once: the slave, which swallows what the user types, and the master with a new 64 KB
-    // buffer for every 4 KB. So its streams go, and the master is read here, into one buffer.
-    this.#fd = duplicate(pty.fd);
-    pty.slave.destroy();
-    pty.master.destroy();
+    const { master, slave, pty } = native.open(columns || 80, rows || 24);
+    this.path = pty;
+    // While somebody holds the slave open, the master does not report a hang-up.
+    this.#heldSlave = slave;
+    // Read into one buffer: a stream's own would be a new 64 KB for every 4 KB.
     const onread = { buffer: this.#buffer, callback: (length: number) => this.#gather(length) };
-    this.#stream = new ReadStream(this.#fd, { onread } as ConstructorParameters<typeof ReadStream>[1]);
-    chownSync(this.path, uid, gid);
-    chmodSync(this.path, 0o620);
+    this.#stream = new ReadStream(master, { onread } as ConstructorParameters<typeof ReadStream>[1]);
+    try {
+      this.#fd = duplicate(master);
+      chownSync(this.path, uid, gid);
+      chmodSync(this.path, 0o620);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
   }
 
   /** Output as it comes, valid until the call returns; `onEnd` when the last process has closed the terminal. */
   read(onData: (bytes: Buffer) => void, onEnd: () => void): void {
     this.#onData = onData;
     this.#stream.on("error", () => {}); // EIO is how a terminal ends on Linux; "close" follows
-    this.#stream.on("close", onEnd);
+    this.#stream.on("close", () => {
+      this.#ended = true;
+      this.#dropInput();
+      onEnd();
+    });
     this.#stream.resume();
   }
 
-  /** The shell has opened the terminal: from now on it ends when the shell's side closes it. */
+  /** The shell has ended: from now on the terminal ends when nobody has it open any more. */
   releaseSlave(): void {
     if (this.#heldSlave !== undefined) closeSync(this.#heldSlave);
     this.#heldSlave = undefined;
@@ -84,6 +89,7 @@ export class Terminal {
 
   /** Gives input to the terminal; false when the caller should wait for `onInputDrained`. */
   write(data: Buffer): boolean {
+    if (this.#ended) return true;
     this.#pendingInput.push(data);
     this.#pendingLength += data.length;
     if (this.#pendingInput.length === 1) this.#flushInput();
@@ -98,8 +104,11 @@ export class Terminal {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#ended = true;
     this.releaseSlave();
     this.#stream.destroy();
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#dropInput();
   }
 
   /**
@@ -120,22 +129,34 @@ export class Terminal {
   #flushInput(): void {
     for (
       let first = this.#pendingInput[0];
-      first !== undefined && !this.#closed;
+      first !== undefined && !this.#ended;
       first = this.#pendingInput[0]
     ) {
       let written: number;
       try {
         written = writeSync(this.#fd, first);
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === "EAGAIN")
-          setTimeout(() => this.#flushInput(), RETRY_MS);
-        else this.#pendingInput.length = 0; // the shell is gone; the terminal's end is reported by `read`
+        const full = (error as NodeJS.ErrnoException).code === "EAGAIN";
+        if (full && !this.#shellHasGone()) setTimeout(() => this.#flushInput(), RETRY_MS);
+        else this.#dropInput(); // nobody will read it; the terminal's end is reported by `read`
         return;
       }
       this.#pendingLength -= written;
       if (written === first.length) this.#pendingInput.shift();
       else this.#pendingInput[0] = first.subarray(written);
     }
+    this.onInputDrained?.();
+  }
+
+  #shellHasGone(): boolean {
+    const before = this.#hadShell;
+    this.#hadShell ||= hasSession(this.#fd);
+    return before && !hasSession(this.#fd);
+  }
+
+  #dropInput(): void {
+    this.#pendingInput.length = 0;
+    this.#pendingLength = 0;
     this.onInputDrained?.();
   }
 }

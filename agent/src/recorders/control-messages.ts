@@ -64,13 +64,13 @@ export const FromRecorder = z.discriminatedUnion("type", [
 ]);
 export type FromRecorder = z.infer<typeof FromRecorder>;
 
-/** Splits a stream of JSON lines; a line over 1 MiB ends the reading (returns null). */
+/** Splits a stream of JSON lines. Of any length: a recorder tells of all its sessions, with their commands, in one. */
 export class LineReader {
   #rest = "";
 
-  push(chunk: string): string[] | null {
+  push(chunk: string): string[] {
     const lines = (this.#rest + chunk).split("\n");
     this.#rest = lines.pop() ?? "";
-    return this.#rest.length > 1024 * 1024 ? null : lines;
+    return lines;
   }
 }

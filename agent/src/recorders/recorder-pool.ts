@@ -150,7 +150,7 @@ export class RecorderPool {
     socket.setEncoding("utf8");
     socket.on("error", () => {});
     socket.on("data", (chunk) => {
-      for (const line of reader.push(String(chunk)) ?? [])
+      for (const line of reader.push(String(chunk)))
         this.#receive(socket, FromRecorder.parse(JSON.parse(line)));
     });
     socket.on("close", () => this.#gone(socket));

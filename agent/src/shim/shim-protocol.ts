@@ -55,17 +55,16 @@ export class ShimFrameReader {
 
 /** Encodes one frame. */
 export function shimFrame(type: string, ...parts: Uint8Array[]): Buffer {
-  const length = parts.reduce((sum, part) => sum + part.length, 1);
-  const head = shimFrameHead(type, length - 1);
-  return Buffer.concat([head, ...parts], 4 + length);
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  const head = Buffer.allocUnsafe(5);
+  writeShimFrameHead(head, type, length);
+  return Buffer.concat([head, ...parts], 5 + length);
 }
 
-/** The first five bytes of a frame whose payload is written separately. */
-export function shimFrameHead(type: string, payloadLength: number): Buffer {
-  const head = Buffer.allocUnsafe(5);
-  head.writeUInt32BE(payloadLength + 1, 0);
-  head.writeUInt8(type.charCodeAt(0), 4);
-  return head;
+/** Writes the first five bytes of a frame whose payload is put behind them by the caller. */
+export function writeShimFrameHead(target: Buffer, type: string, payloadLength: number): void {
+  target.writeUInt32BE(payloadLength + 1, 0);
+  target.writeUInt8(type.charCodeAt(0), 4);
 }
 
 /** The arguments in a `q` frame; null when it is malformed. */

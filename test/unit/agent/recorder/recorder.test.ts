@@ -105,10 +105,10 @@ describe("a recorder", () => {
   it("leaves, once drained, when everything has been handed over", async () => {
     const { shim, session } = await recorder.begin();
     shim.socket.pause();
+    recorder.send({ type: "drain" });
     const text = "x".repeat(1000);
     for (let i = 0; i < 2000; i++) recorder.send({ type: "message", session, text });
-    recorder.send({ type: "drain" });
-    shim.send("w", Buffer.of(0, 0));
+    recorder.send({ type: "end", session, reason: "revoked", detail: "", text: "" });
     await recorder.says("ended", session);
     shim.socket.resume();
     const frames = await shim.rest();

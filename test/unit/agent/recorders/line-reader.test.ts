@@ -12,7 +12,7 @@ describe("JSON lines between agent and recorders", () => {
         const found: string[] = [];
         for (let at = 0; at < stream.length; ) {
           const size = sizes.next().value as number;
-          found.push(...(reader.push(stream.slice(at, at + size)) ?? []));
+          found.push(...reader.push(stream.slice(at, at + size)));
           at += size;
         }
         assert.deepEqual(found, lines);

@@ -117,7 +117,7 @@ export class RecorderUnderTest {
     socket.setEncoding("utf8");
     socket.on("error", () => {});
     socket.on("data", (chunk) => {
-      const lines = reader.push(String(chunk)) ?? [];
+      const lines = reader.push(String(chunk));
       this.said.push(...lines.map((line) => FromRecorder.parse(JSON.parse(line))));
     });
   }

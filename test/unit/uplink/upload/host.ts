@@ -1,0 +1,84 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { SessionId } from "@sallyport/core/names.ts";
+import { type Block, sealBlock } from "@sallyport/core/recording/block.ts";
+import { FrameKind } from "@sallyport/core/recording/frame.ts";
+import { BLOCKS_FILE } from "@sallyport/uplink/spool/layout.ts";
+import { Uploader } from "@sallyport/uplink/upload/uploader.ts";
+import { TestHost } from "../link/host.ts";
+import { encoded, sealedBlocks } from "../spool/left-behind.ts";
+import { END, hostKeys, newSession } from "../spool/spool.ts";
+
+/** A recording in a spool. */
+export interface Recording {
+  session: SessionId;
+  directory: string;
+  blocks: Block[];
+}
+
+/** Puts a recording of so many blocks into the spool; the last one ends it unless it is `open`. */
+export function makeRecording(spool: string, count: number, open = false): Recording {
+  const session = newSession();
+  const blocks = sealedBlocks(session, open ? count : count - 1);
+  if (!open) blocks.push(lastBlock(session, blocks));
+  const directory = join(spool, session);
+  mkdirSync(directory);
+  writeFileSync(join(directory, BLOCKS_FILE), Buffer.concat(blocks.map((block) => block.bytes)));
+  return { session, directory, blocks };
+}
+
+function lastBlock(session: SessionId, before: Block[]): Block {
+  const raw = encoded({ kind: FrameKind.end, time: 1e6, data: Buffer.from(JSON.stringify(END)) });
+  const previousHash = before.at(-1)?.hash ?? new Uint8Array(32);
+  const content = { session, sequence: before.length, last: true, frameCount: 1, raw, previousHash };
+  return sealBlock(content, hostKeys.privateKey);
+}
+
+/** A host whose link and uploader are put together as the agent does it. */
+export class UploadingHost extends TestHost {
+  readonly uploader: Uploader;
+  readonly stored: SessionId[] = [];
+
+  constructor(server: string, spool: string, rejected: string) {
+    super(server, {
+      onMessage: (message) => {
+        if (message.type === "recording-offset") {
+          this.uploader.acknowledge(message.recording, message.nextSequence, message.complete);
+        } else if (message.type === "recording-rejected") {
+          this.uploader.reject(message.recording);
+        }
+        this.messages.push(message);
+        this.emit("activity");
+      },
+      onConnected: () => {
+        this.connected++;
+        this.uploader.restart();
+        this.emit("activity");
+      },
+    });
+    const { link } = this;
+    const sender = {
+      get connected() {
+        return link.connected;
+      },
+      get congested() {
+        return link.congested;
+      },
+      query: (recording: SessionId) => link.send({ type: "recording-query", recording }),
+      sendBlock: (block: Uint8Array, onFlushed: () => void) => link.sendBlock(block, onFlushed),
+    };
+    this.uploader = new Uploader(spool, rejected, sender, (recording) => this.stored.push(recording));
+  }
+
+  /** Lets everything that was sent to the control plane be answered: what it is asked last it answers last. */
+  async settle(): Promise<void> {
+    const recording = newSession();
+    this.link.send({ type: "recording-query", recording });
+    await this.until(() => this.messages.some((one) => one.type === "recording-offset" && one.recording === recording));
+  }
+
+  close(): void {
+    this.uploader.close();
+    this.link.close();
+  }
+}
