@@ -123,5 +123,6 @@ function runRecorder(): void {
   });
   // The agent's own signals are not for us: a session outlives a restart of the agent.
   process.on("SIGHUP", () => {});
+  process.on("SIGTERM", () => recorder.drain());
   recorder.start();
 }

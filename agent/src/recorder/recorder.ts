@@ -67,6 +67,12 @@ export class Recorder {
     });
   }
 
+  /** Takes no new sessions any more, and leaves when the last is over. */
+  drain(): void {
+    this.#draining = true;
+    this.#leaveWhenDrained();
+  }
+
   #hello() {
     const { version, socketPath, process } = this.#settings;
     return {
@@ -92,8 +98,7 @@ export class Recorder {
         this.#end(message);
         break;
       case "drain":
-        this.#draining = true;
-        this.#leaveWhenDrained();
+        this.drain();
         break;
     }
   }
