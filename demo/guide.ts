@@ -42,7 +42,7 @@ ${table.join("\n")}
     ${login}
     npx sallyport ssh ${HOST_NAME}                 # a shell as ${CONTRACTOR_ACCOUNT}, recorded; leave it with "exit"
     npx sallyport config ssh                # from here on plain ssh, scp, rsync and git know ${HOST_NAME}
-    ssh ${HOST_NAME} uname -a
+    ssh ${HOST_NAME} 'hostname; id -un'
 
   2. As the security engineer sam, in a third terminal:
 
@@ -56,10 +56,13 @@ ${table.join("\n")}
   3. Have alice open a shell again (npx sallyport ssh ${HOST_NAME}), and as sam cut her off:
 
     npx sallyport revoke --member alice@acme.test --reason "end of the demo"
-    npx sallyport engagement list
-    npx sallyport engagement end web-maintenance --reason "work done"
 
-    alice's shell ends at once, and her next login says why and that ${CONTACT} can help:  npx sallyport why
+    Her shell ends at once; her next login says why, and that ${CONTACT} can help; so does:  npx sallyport why
+    A member stays revoked until the demo is started again.
+
+  4. bob, carol and dave sign in the same way, each with a SALLYPORT_HOME of their own, and are told why ${HOST_NAME} refuses them.
+
+  To take alice's line out of your ~/.ssh/config again:  npx sallyport config ssh --remove
 
   ${
     browser

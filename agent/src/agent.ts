@@ -18,6 +18,7 @@ import { JwksCache } from "./policy/jwks-cache.ts";
 import { PolicyStore } from "./policy/policy-store.ts";
 import { RecorderPool } from "./recorders/recorder-pool.ts";
 import { recover, recoverForgotten, recoverOrphans } from "./recordings/recovery.ts";
+import { endLoginsThatMust } from "./sessions/end-logins.ts";
 import { createSessionServer } from "./sessions/session-server.ts";
 import { SessionSupervisor } from "./sessions/session-supervisor.ts";
 
@@ -105,7 +106,12 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
     rejected: paths.rejected,
     policy,
     jwks,
-    supervisor,
+    endWhatMust: async () => {
+      const endedSessions = await supervisor.endWhatMust();
+      await endLoginsThatMust(logins, policy, now());
+      return endedSessions;
+    },
+    liveSessions: () => supervisor.sessions.map((live) => live.session),
     outbox,
     log,
   });
@@ -187,7 +193,10 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
   recoverOrphans(recovery);
   jwks.start(config.jwksRefresh);
   sync.start();
-  const sweep = setInterval(() => logins.sweep(), SWEEP_MS);
+  const sweep = setInterval(() => {
+    logins.sweep();
+    void endLoginsThatMust(logins, policy, now());
+  }, SWEEP_MS);
   await listen(principals, paths.principalsSocket);
   await listen(sessions, paths.sessionSocket);
   log.info("ready", { host: pinned.host.name, version: settings.version });

@@ -9,6 +9,7 @@ import { AgentConfig, readAgentConfig } from "./configuration/agent-config.ts";
 import { layOutPaths } from "./configuration/paths.ts";
 import { readPinnedTrust } from "./configuration/pinned-trust.ts";
 import { enrol, readHostKey } from "./enrolment/enrol.ts";
+import { leave } from "./enrolment/leave.ts";
 import { processStat } from "./kernel/processes.ts";
 import { Accounts } from "./logins/accounts.ts";
 import { Recorder } from "./recorder/recorder.ts";
@@ -18,6 +19,7 @@ const HELP = `Usage: sallyport-agent COMMAND [--config FILE]
 
 Commands:
   enroll --token-file FILE   Join a control plane ("-" reads the token from standard input)
+  leave [--force]            Undo enrolment; --force leaves recordings behind that are not uploaded yet
   run                        Answer sshd's questions and record sessions (what the service runs)
 
 Options:
@@ -25,7 +27,7 @@ Options:
   --help, --version
 
 Examples:
-  sallyport-agent enroll --token-file /root/join-token
+  sallyport-agent enroll --token-file join-token
   sallyport-agent run
 `;
 
@@ -35,6 +37,7 @@ const { values, positionals } = parseArgs({
     config: { type: "string", default: "/etc/sallyport/agent.yaml" },
     "token-file": { type: "string" },
     id: { type: "string" },
+    force: { type: "boolean", default: false },
     help: { type: "boolean" },
     version: { type: "boolean" },
   },
@@ -45,6 +48,7 @@ try {
   if (values.version) process.stdout.write(`${VERSION}\n`);
   else if (values.help) process.stdout.write(HELP);
   else if (command === "enroll") await runEnrol();
+  else if (command === "leave") runLeave();
   else if (command === "run") await runAgent();
   else if (command === "recorder") runRecorder();
   else throw new SallyportError("usage", `What should be done? Try: sallyport-agent --help`);
@@ -67,11 +71,22 @@ async function runEnrol(): Promise<void> {
     );
   const config = readConfig();
   const token = readFileSync(file === "-" ? 0 : file, "utf8");
-  const say = (sentence: string): void => void process.stderr.write(`${sentence}\n`);
-  const { hostName } = await enrol({ config, paths: layOutPaths(config.stateDirectory), token, say });
+  const paths = layOutPaths(config.stateDirectory);
+  const { hostName, keyFingerprint } = await enrol({ config, paths, token, say });
   say(
-    `Enrolled as ${hostName}. Reload sshd and start the agent: systemctl reload ssh; systemctl enable --now sallyport-agent`,
+    `Enrolled as ${hostName}. Its recordings are signed by ${keyFingerprint}: note it, to compare with: sallyport verify`,
   );
+  say("Now reload sshd (systemctl reload ssh) and start the agent: sallyport-agent run");
+}
+
+function runLeave(): void {
+  const config = readConfig();
+  leave({ config, paths: layOutPaths(config.stateDirectory), force: values.force, say });
+  say("This host is no longer enrolled. Stop the agent and reload sshd: systemctl reload ssh");
+}
+
+function say(sentence: string): void {
+  process.stderr.write(`${sentence}\n`);
 }
 
 async function runAgent(): Promise<void> {

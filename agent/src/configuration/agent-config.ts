@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { SallyportError } from "@sallyport/core/errors.ts";
-import { LineCounter, parseDocument } from "yaml";
+import { type Document, isMap, isScalar, LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
 
 /** `/etc/sallyport/agent.yaml`. Every field says its meaning, unit, default and danger; the reference comes from here. */
@@ -52,16 +52,32 @@ export function readYaml<T>(path: string, schema: z.ZodType<T>): T {
   const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
   const [error] = document.errors;
   if (error !== undefined) throw new SallyportError("config-invalid", `${path}: ${error.message}`);
-  const result = schema.safeParse(document.toJS());
+  const result = schema.safeParse(plain(path, document));
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   const keys = (issue as { keys?: string[] } | undefined)?.keys ?? [];
   const at = [...(issue?.path ?? []), ...keys.slice(0, 1)] as string[];
-  const node = document.getIn(at, true) ?? document.contents;
-  const range = (node as { range?: [number, number, number] } | null)?.range;
+  const node = keys.length > 0 ? keyNode(document, at) : document.getIn(at, true);
+  const range = ((node ?? document.contents) as { range?: [number, number, number] } | null)?.range;
   const place = range ? lines.linePos(range[0]) : { line: 1, col: 1 };
   throw new SallyportError(
     "config-invalid",
     `${path}:${place.line}:${place.col}: ${at.join(".")}: ${issue?.message}`,
   );
+}
+
+function plain(path: string, document: Document): unknown {
+  try {
+    return document.toJS();
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new SallyportError("config-invalid", `${path}: ${reason}`, { cause });
+  }
+}
+
+/** The node of a key itself: what stands behind it may begin lines later. */
+function keyNode(document: Document, at: string[]): unknown {
+  const map = at.length > 1 ? document.getIn(at.slice(0, -1), true) : document.contents;
+  const pairs = isMap(map) ? map.items : [];
+  return pairs.find(({ key }) => isScalar(key) && key.value === at.at(-1))?.key;
 }

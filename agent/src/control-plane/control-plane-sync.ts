@@ -1,13 +1,12 @@
 import type { KeyObject } from "node:crypto";
 import type { HostEvent, ServerMessage } from "@sallyport/core/messages/host-link.ts";
-import { SessionId } from "@sallyport/core/names.ts";
+import type { SessionId } from "@sallyport/core/names.ts";
 import type { Outbox } from "@sallyport/uplink/events/outbox.ts";
 import { ControlPlaneLink } from "@sallyport/uplink/link/control-plane-link.ts";
 import { Uploader } from "@sallyport/uplink/upload/uploader.ts";
 import type { Logger } from "winston";
 import type { JwksCache } from "../policy/jwks-cache.ts";
 import type { PolicyStore } from "../policy/policy-store.ts";
-import type { SessionSupervisor } from "../sessions/session-supervisor.ts";
 
 const HEARTBEAT_MS = 15_000;
 const EVENT_DELAY_MS = 250;
@@ -21,7 +20,9 @@ export interface SyncContext {
   rejected: string;
   policy: PolicyStore;
   jwks: JwksCache;
-  supervisor: SessionSupervisor;
+  /** Ends sessions and connections that may not go on under the policy as it is now; resolves with the sessions' ids. */
+  endWhatMust(): Promise<SessionId[]>;
+  liveSessions(): SessionId[];
   outbox: Outbox;
   log: Logger;
 }
@@ -98,7 +99,7 @@ export class ControlPlaneSync {
   }
 
   #beat(): void {
-    const liveSessions = this.#context.supervisor.sessions.map((live) => SessionId.parse(live.session));
+    const liveSessions = this.#context.liveSessions();
     this.#link.send({ type: "heartbeat", liveSessions, spoolBytes: 0, clock: Date.now() / 1000 });
   }
 
@@ -136,19 +137,19 @@ export class ControlPlaneSync {
   }
 
   async #takeBundle(jws: string): Promise<void> {
-    const { policy, supervisor, log } = this.#context;
+    const { policy, log } = this.#context;
     const bundle = await policy.accept(jws);
     log.info("policy", { version: bundle.version, engagements: bundle.engagements.length });
-    supervisor.look();
+    void this.#context.endWhatMust();
     this.#link.send({ type: "bundle-ack", version: bundle.version });
   }
 
   /** In force the moment it is here; acknowledged when what it ends has ended. */
   async #revoke(entry: Extract<ServerMessage, { type: "revocation" }>["entry"]): Promise<void> {
-    const { policy, supervisor, log } = this.#context;
+    const { policy, log } = this.#context;
     policy.revoke(entry);
     log.info("revocation", { sequence: entry.sequence, level: entry.level, target: entry.target });
-    void supervisor.endWhatMust().then((endedSessions) => {
+    void this.#context.endWhatMust().then((endedSessions) => {
       this.#link.send({ type: "revocation-ack", sequence: entry.sequence, endedSessions });
     });
   }

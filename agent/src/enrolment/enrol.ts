@@ -1,9 +1,10 @@
 import { createPrivateKey, generateKeyPairSync } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { SallyportError } from "@sallyport/core/errors.ts";
 import { EnrolResponse } from "@sallyport/core/messages/enrolment.ts";
 import { type JoinToken, parseJoinToken, Trust, trustHash } from "@sallyport/core/messages/trust.ts";
+import { fingerprint, publicKeyFromKeyObject } from "@sallyport/core/ssh/public-key.ts";
 import { writeFileDurably } from "@sallyport/uplink/spool/durable.ts";
 import { stringify } from "yaml";
 import type { AgentConfig } from "../configuration/agent-config.ts";
@@ -29,13 +30,15 @@ export interface EnrolmentSettings {
  * host's keys, and puts sshd's drop-in in place after sshd itself has found it good. Nothing is changed until
  * everything has been fetched and checked.
  */
-export async function enrol(settings: EnrolmentSettings): Promise<{ hostId: string; hostName: string }> {
+export async function enrol(
+  settings: EnrolmentSettings,
+): Promise<{ hostName: string; keyFingerprint: string }> {
   const { config, paths, say } = settings;
   const token = parseJoinToken(settings.token);
   if (existsSync(config.trustFile)) {
     throw new SallyportError(
       "conflict",
-      `This host is enrolled already (${config.trustFile}). Run: sallyport-agent leave`,
+      `This host is enrolled already (${config.trustFile}). To enrol it anew, run first: sallyport-agent leave`,
     );
   }
   say(`Fetching the trust to pin from ${token.server}.`);
@@ -54,7 +57,6 @@ export async function enrol(settings: EnrolmentSettings): Promise<{ hostId: stri
 
   mkdirSync(config.stateDirectory, { recursive: true, mode: 0o700 });
   mkdirSync(dirname(config.trustFile), { recursive: true, mode: 0o755 });
-  writeFileDurably(paths.hostKey, privateKey.export({ format: "pem", type: "pkcs8" }).toString());
   const files: SshdFiles = {
     dropIn: config.sshdDropIn,
     userCaKeys: `${dirname(config.trustFile)}/user_ca.pub`,
@@ -65,15 +67,14 @@ export async function enrol(settings: EnrolmentSettings): Promise<{ hostId: stri
   };
   say(`Putting sshd's drop-in in place: ${config.sshdDropIn}`);
   installDropIn(files, trust, config);
+  writeFileDurably(paths.hostKey, privateKey.export({ format: "pem", type: "pkcs8" }).toString());
   // Last, because it is what says "enrolled".
   const pinned = { version: 1, host: { id: response.hostId, name: response.hostName }, trust };
   writeFileDurably(config.trustFile, stringify(pinned), 0o600);
-  return { hostId: response.hostId, hostName: response.hostName };
-}
-
-/** Removes what enrolment left when a later step of it failed; used by the caller on an error. */
-export function undoEnrolment(config: AgentConfig, paths: Paths): void {
-  for (const path of [config.trustFile, paths.hostKey]) rmSync(path, { force: true });
+  return {
+    hostName: response.hostName,
+    keyFingerprint: fingerprint(publicKeyFromKeyObject(publicKey).blob),
+  };
 }
 
 async function fetchTrust(token: JoinToken): Promise<Trust> {

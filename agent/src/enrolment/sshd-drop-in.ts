@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, statSync } from "node:fs";
 import { SallyportError } from "@sallyport/core/errors.ts";
 import type { Trust } from "@sallyport/core/messages/trust.ts";
 import { writeFileDurably } from "@sallyport/uplink/spool/durable.ts";
@@ -45,21 +45,36 @@ export function dropInText(files: SshdFiles, config: AgentConfig): string {
   ].join("\n");
 }
 
-/** Puts the files in place; when sshd refuses its configuration then, everything is as it was before. Code `config-invalid`. */
+/**
+ * Puts the files in place; when one cannot be written, or sshd refuses its configuration then, everything is as it was
+ * before. Code `config-invalid`.
+ */
 export function installDropIn(files: SshdFiles, trust: Trust, config: AgentConfig): void {
   const wanted = [
     { path: files.userCaKeys, text: `${trust.userCaKeys.join("\n")}\n` },
     ...files.certificates.map(({ path, line }) => ({ path, text: `${line}\n` })),
     { path: files.dropIn, text: dropInText(files, config) },
   ];
-  const before = wanted.map(({ path }) => ({ path, text: existsSync(path) ? readFileSync(path) : null }));
-  for (const { path, text } of wanted) writeFileDurably(path, text, 0o644);
-  const verdict = spawnSync(config.sshd, ["-t"], { encoding: "utf8" });
-  if (verdict.status === 0) return;
-  for (const { path, text } of before) {
-    if (text === null) rmSync(path, { force: true });
-    else writeFileDurably(path, text, 0o644);
+  const before = wanted.map(({ path }) => ({ path, content: existsSync(path) ? readContent(path) : null }));
+  try {
+    for (const { path, text } of wanted) writeFileDurably(path, text, 0o644);
+    askSshd(config.sshd);
+  } catch (error) {
+    for (const { path, content } of before) {
+      if (content === null) rmSync(path, { force: true });
+      else writeFileDurably(path, content.bytes, content.mode);
+    }
+    throw error;
   }
-  const reason = (verdict.stderr ?? "").trim().split("\n").at(-1) ?? "";
+}
+
+function askSshd(sshd: string): void {
+  const verdict = spawnSync(sshd, ["-t"], { encoding: "utf8" });
+  if (verdict.status === 0) return;
+  const reason = verdict.error?.message ?? verdict.stderr.trim().split("\n").at(-1) ?? "";
   throw new SallyportError("config-invalid", `sshd refuses the drop-in, so nothing was changed: ${reason}`);
+}
+
+function readContent(path: string): { bytes: Buffer; mode: number } {
+  return { bytes: readFileSync(path), mode: statSync(path).mode & 0o777 };
 }

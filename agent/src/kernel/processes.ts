@@ -50,6 +50,19 @@ export function executableOf(pid: number): string | null {
   }
 }
 
+// Since OpenSSH 9.8 a connection is served by a program of its own; Debian's place and others'.
+const SSHD_SESSION_PROGRAMS = [
+  "/usr/lib/openssh/sshd-session",
+  "/usr/libexec/openssh/sshd-session",
+  "/usr/libexec/sshd-session",
+];
+
+/** True when the process runs sshd: the configured program, or the one that it serves connections with. */
+export function runsSshd(pid: number, sshd: string): boolean {
+  const program = executableOf(pid);
+  return program !== null && (program === sshd || SSHD_SESSION_PROGRAMS.includes(program));
+}
+
 /** The peer of the network connection that a process holds; null when it has none or it cannot be read. */
 export function peerAddress(pid: number): string | null {
   let descriptors: string[];

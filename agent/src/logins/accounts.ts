@@ -27,9 +27,9 @@ export class Accounts {
     const { mtimeMs, ino, size } = statSync(this.#path);
     const stamp = `${mtimeMs}:${ino}:${size}`;
     if (stamp !== this.#stamp) {
-      this.#accounts = new Map(
-        parsePasswd(readFileSync(this.#path, "utf8")).map((account) => [account.name, account]),
-      );
+      const accounts = parsePasswd(readFileSync(this.#path, "utf8"));
+      // Of two with one name the first counts, as it does for sshd (getpwnam(3)).
+      this.#accounts = new Map(accounts.reverse().map((account) => [account.name, account]));
       this.#stamp = stamp;
     }
     return this.#accounts.get(name);

@@ -30,6 +30,11 @@ export class LoginRegistry {
     return this.#logins.get(keyOf(monitor));
   }
 
+  /** The connections that are there. */
+  alive(): Login[] {
+    return [...this.#logins.values()].filter((login) => isAlive(login.monitor));
+  }
+
   /** Forgets connections that are over; called now and then. */
   sweep(): void {
     for (const [key, login] of this.#logins) {
@@ -52,9 +57,9 @@ export class LoginRegistry {
 }
 
 function isSameDecision(a: Login, b: Login): boolean {
-  return (
-    a.certificateHash === b.certificateHash && a.account === b.account && a.refused?.code === b.refused?.code
-  );
+  const essence = ({ certificateHash, account, refused, admitted }: Login) =>
+    JSON.stringify([certificateHash, account, refused?.code, admitted]);
+  return essence(a) === essence(b);
 }
 
 function keyOf(monitor: ProcessIdentity): string {

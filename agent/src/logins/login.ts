@@ -12,6 +12,8 @@ export interface Login {
   certificateHash: string;
   /** Null where identity was not proven: then there is nothing a session could be bound to. */
   identity: ProvenIdentity | null;
+  /** As whom, and under which engagement; null where it was refused. */
+  admitted: { memberId: string; engagementId: string } | null;
   /** Why it was refused and what the contractor is told; null where it was admitted. */
   refused: { code: string; told: string | null } | null;
   /** Seconds since the epoch. */

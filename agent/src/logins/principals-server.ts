@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { createServer, type Server, type Socket } from "node:net";
 import { PRINCIPAL } from "@sallyport/core/admission/certificate-extensions.ts";
 import type { Logger } from "winston";
-import { executableOf, peerAddress, processStat, uidOf } from "../kernel/processes.ts";
+import { peerAddress, processStat, runsSshd, uidOf } from "../kernel/processes.ts";
 import { socketCredentials } from "../kernel/socket-credentials.ts";
 import { decodeArguments, MAX_SHIM_FRAME, ShimFrameReader, shimFrame } from "../shim/shim-protocol.ts";
 import type { Accounts } from "./accounts.ts";
@@ -74,6 +74,10 @@ async function answer(context: PrincipalsContext, socket: Socket, data: Buffer):
     sourceAddress,
     certificateHash,
     identity: decision.identity,
+    admitted:
+      decision.outcome === "admit"
+        ? { memberId: decision.member.id, engagementId: decision.engagement.id }
+        : null,
     refused:
       decision.outcome === "admit" ? null : { code: decision.refusal.code, told: decision.refusal.told },
     decidedAt: context.now(),
@@ -93,7 +97,7 @@ function askingSshd(context: PrincipalsContext, socket: Socket): { pid: number; 
   const { pid, uid } = socketCredentials(socket);
   const shim = uid === context.sshdUid ? processStat(pid) : null;
   const parent = shim === null ? null : processStat(shim.parent);
-  if (parent === null || uidOf(parent.pid) !== 0 || executableOf(parent.pid) !== context.sshd) return null;
+  if (parent === null || uidOf(parent.pid) !== 0 || !runsSshd(parent.pid, context.sshd)) return null;
   return { pid: parent.pid, startTime: parent.startTime };
 }
 

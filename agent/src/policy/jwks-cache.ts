@@ -26,7 +26,9 @@ export class JwksCache {
   readonly #keys = new Map<string, JSONWebKeySet>();
   readonly #lastTry = new Map<string, number>();
   readonly #running = new Map<string, Promise<void>>();
+  readonly #retries = new Map<string, NodeJS.Timeout>();
   #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
 
   constructor(directory: string, issuers: readonly string[], onTrouble: (message: string) => void) {
     this.#directory = directory;
@@ -57,7 +59,9 @@ export class JwksCache {
   }
 
   stop(): void {
+    this.#stopped = true;
     clearInterval(this.#timer);
+    for (const retry of this.#retries.values()) clearTimeout(retry);
   }
 
   #refresh(issuer: string): Promise<void> {
@@ -81,8 +85,14 @@ export class JwksCache {
       const reason = error instanceof Error ? error.message.slice(0, 300) : String(error);
       this.#onTrouble(`keys of ${issuer} cannot be fetched: ${reason}`);
       // Without any keys nobody gets in: do not wait for the next regular refresh.
-      if (!this.#keys.has(issuer)) setTimeout(() => void this.#refresh(issuer), RETRY_MS).unref();
+      if (!this.#keys.has(issuer)) this.#retry(issuer);
     }
+  }
+
+  #retry(issuer: string): void {
+    if (this.#stopped) return;
+    clearTimeout(this.#retries.get(issuer));
+    this.#retries.set(issuer, setTimeout(() => void this.#refresh(issuer), RETRY_MS).unref());
   }
 
   #fileOf(issuer: string): string {
@@ -101,11 +111,16 @@ export class JwksCache {
 
 async function fetchJson(url: string): Promise<unknown> {
   const { protocol, hostname } = new URL(url);
-  const loopback = hostname === "localhost" || hostname === "[::1]" || /^127\./.test(hostname);
+  const loopback = hostname === "localhost" || hostname === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(hostname);
   if (protocol !== "https:" && !(protocol === "http:" && loopback)) throw new Error(`${url} is not https`);
   const response = await fetch(url, { signal: AbortSignal.timeout(FETCH_TIMEOUT_MS), redirect: "error" });
   if (!response.ok) throw new Error(`${url} answers ${response.status}`);
-  const text = await response.text();
-  if (text.length > MAX_DOCUMENT) throw new Error(`${url} is too large`);
-  return JSON.parse(text);
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of response.body ?? []) {
+    length += chunk.length;
+    if (length > MAX_DOCUMENT) throw new Error(`${url} is too large`);
+    chunks.push(chunk);
+  }
+  return JSON.parse(new TextDecoder().decode(Buffer.concat(chunks)));
 }

@@ -2,9 +2,10 @@ import { existsSync, readFileSync } from "node:fs";
 import { SallyportError } from "@sallyport/core/errors.ts";
 import type { Trust } from "@sallyport/core/messages/trust.ts";
 import type { Bundle } from "@sallyport/core/policy/bundle.ts";
-import { type Revocation, RevocationIndex } from "@sallyport/core/policy/revocation.ts";
+import { Revocation, RevocationIndex } from "@sallyport/core/policy/revocation.ts";
 import { verifyBundle, verifyLease } from "@sallyport/core/policy/signed-document.ts";
 import { writeFileDurably } from "@sallyport/uplink/spool/durable.ts";
+import { z } from "zod";
 
 /**
  * The policy that this host goes by: the newest bundle that a pinned key signed, its lease, and the revocations that
@@ -13,6 +14,8 @@ import { writeFileDurably } from "@sallyport/uplink/spool/durable.ts";
  */
 export class PolicyStore {
   readonly #path: string;
+  /** Revocations that were pushed and that no bundle holds yet. */
+  readonly #pushedPath: string;
   readonly #hostId: string;
   readonly #policyKeys: Trust["policyKeys"];
   #bundle: Bundle | null = null;
@@ -22,6 +25,7 @@ export class PolicyStore {
 
   constructor(path: string, hostId: string, policyKeys: Trust["policyKeys"]) {
     this.#path = path;
+    this.#pushedPath = `${path}.revocations`;
     this.#hostId = hostId;
     this.#policyKeys = policyKeys;
   }
@@ -40,6 +44,7 @@ export class PolicyStore {
 
   /** Loads what was there before a restart. A damaged or foreign file counts as none; the error says which. */
   async load(): Promise<void> {
+    for (const entry of readPushed(this.#pushedPath)) this.#remember(entry);
     if (!existsSync(this.#path)) return;
     const [bundle = "", lease] = readFileSync(this.#path, "utf8").split("\n");
     this.#apply(await this.#verify(bundle));
@@ -69,6 +74,12 @@ export class PolicyStore {
 
   /** Takes a revocation that was pushed; it only ever narrows, so the authenticated link is enough. */
   revoke(entry: Revocation): void {
+    this.#remember(entry);
+    // On the disk before it is acknowledged: an agent that is killed now must not forget it.
+    writeFileDurably(this.#pushedPath, JSON.stringify([...this.#pushed.values()]));
+  }
+
+  #remember(entry: Revocation): void {
     this.#pushed.set(entry.id, entry);
     this.#revocations.add(entry);
   }
@@ -101,9 +112,18 @@ export class PolicyStore {
         `The lease is for host ${lease.hostId}, we are ${this.#hostId}.`,
       );
     }
-    if (this.#bundle === null || lease.bundleVersion < this.#bundle.version) {
-      throw new SallyportError("bundle-older", `The lease is for bundle ${lease.bundleVersion}.`);
+    // Neither an older one nor a newer one: that would say "go on" of a policy that this host does not have.
+    if (this.#bundle?.version !== lease.bundleVersion) {
+      throw new SallyportError(
+        "bundle-older",
+        `The lease is for bundle ${lease.bundleVersion}, we have ${this.#bundle?.version ?? "none"}.`,
+      );
     }
     this.#leaseUntil = Math.max(this.#leaseUntil, lease.leaseUntil);
   }
+}
+
+function readPushed(path: string): Revocation[] {
+  if (!existsSync(path)) return [];
+  return z.array(Revocation).parse(JSON.parse(readFileSync(path, "utf8")));
 }

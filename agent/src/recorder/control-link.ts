@@ -29,8 +29,7 @@ export class ControlLink {
       this.send(this.#hello());
     });
     socket.on("data", (chunk) => {
-      for (const line of reader.push(String(chunk)))
-        this.#onMessage(ToRecorder.parse(JSON.parse(line)));
+      for (const line of reader.push(String(chunk))) this.#onMessage(ToRecorder.parse(JSON.parse(line)));
     });
     socket.on("error", () => {}); // "close" follows
     socket.on("close", () => {

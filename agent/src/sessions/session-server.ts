@@ -4,7 +4,7 @@ import { makeId, SessionId } from "@sallyport/core/names.ts";
 import type { Admission } from "@sallyport/core/policy/evaluate.ts";
 import type { StartRecord } from "@sallyport/core/recording/frame.ts";
 import type { Logger } from "winston";
-import { executableOf, type ProcessStat, processStat } from "../kernel/processes.ts";
+import { type ProcessStat, processStat, runsSshd } from "../kernel/processes.ts";
 import { socketCredentials } from "../kernel/socket-credentials.ts";
 import type { Account, Accounts } from "../logins/accounts.ts";
 import type { Decider } from "../logins/decide.ts";
@@ -125,7 +125,7 @@ function findLogin(
 ): { shim: ProcessStat; login: Login } {
   const shim = processStat(pid);
   const parent = shim === null ? null : processStat(shim.parent);
-  const fromSshd = parent !== null && executableOf(parent.pid) === context.sshd;
+  const fromSshd = parent !== null && runsSshd(parent.pid, context.sshd);
   const monitor = fromSshd ? processStat(parent.parent) : null;
   const login =
     monitor === null ? undefined : context.logins.get({ pid: monitor.pid, startTime: monitor.startTime });

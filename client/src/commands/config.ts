@@ -1,7 +1,8 @@
 import type { Command } from "commander";
 import type { Context } from "../context.ts";
-import { addInclude, includeLine } from "../ssh-config/include-line.ts";
+import { addInclude, includeLine, removeInclude } from "../ssh-config/include-line.ts";
 import { configFor, writeConfig } from "../ssh-config/write-config.ts";
+import { statePaths } from "../state/paths.ts";
 import { readSignIn, requireSignIn } from "../state/sign-in-state.ts";
 import { examples } from "./command.ts";
 
@@ -18,11 +19,28 @@ export function registerConfig(program: Command, context: Context): void {
       "Write an ssh_config for your hosts and include it from ~/.ssh/config, so that plain ssh, scp, rsync, git and editors reach them and sign in on demand.",
     )
     .option("--print", "only print the block, and write nothing")
-    .addHelpText("after", examples("sallyport config ssh", "sallyport config ssh --print"))
-    .action((options: { print?: boolean }) => configureSsh(context, options));
+    .option("--remove", "take the Include line out of ~/.ssh/config again")
+    .addHelpText(
+      "after",
+      examples("sallyport config ssh", "sallyport config ssh --print", "sallyport config ssh --remove"),
+    )
+    .action((options: ConfigSshOptions) => configureSsh(context, options));
 }
 
-function configureSsh(context: Context, options: { print?: boolean }): void {
+interface ConfigSshOptions {
+  print?: boolean;
+  remove?: boolean;
+}
+
+function configureSsh(context: Context, options: ConfigSshOptions): void {
+  if (options.remove) {
+    const { path, changed } = removeInclude(
+      context.userHome,
+      includeLine(statePaths(context.home).sshConfig),
+    );
+    const said = changed ? `Took our Include line out of ${path}.` : `${path} has no Include line of ours.`;
+    return void context.stderr.write(`${said}\n`);
+  }
   // An expired sign-in will do: ssh renews it on demand.
   const state = readSignIn(context) ?? requireSignIn(context);
   if (options.print) return void context.stdout.write(configFor(context, state).text);

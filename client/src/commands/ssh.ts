@@ -28,7 +28,7 @@ export function registerSsh(program: Command, context: Context, onStatus: (statu
       examples(
         "sallyport ssh web-1",
         "sallyport ssh web-1 uptime",
-        "sallyport ssh -L 8080:localhost:80 deploy@web-1",
+        "sallyport ssh -o ServerAliveInterval=30 deploy@web-1",
       ),
     )
     .action(async (args: string[]) => onStatus(await ssh(context, args)));

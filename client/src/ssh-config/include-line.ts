@@ -38,6 +38,18 @@ export function addInclude(userHome: string, line: string): { path: string; chan
   return { path, changed: true };
 }
 
+/** Takes the line out of `~/.ssh/config` again, and leaves the rest byte for byte. Returns path and whether it was there. */
+export function removeInclude(userHome: string, line: string): { path: string; changed: boolean } {
+  const path = join(userHome, ".ssh", "config");
+  const lines = readIfThere(path)?.toString("latin1").split("\n") ?? [];
+  const ours = Buffer.from(line).toString("latin1");
+  const rest = lines.filter((each) => each.trim() !== ours);
+  if (rest.length === lines.length) return { path, changed: false };
+  const target = realpathSync(path);
+  writeDurably(target, [Buffer.from(rest.join("\n"), "latin1")], statSync(target).mode & 0o777);
+  return { path, changed: true };
+}
+
 function readIfThere(path: string): Buffer | undefined {
   try {
     return readFileSync(path);

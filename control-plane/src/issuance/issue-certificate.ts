@@ -2,6 +2,7 @@ import type { VerifiedIdToken } from "@sallyport/core/admission/id-token.ts";
 import { isSallyportError, SallyportError } from "@sallyport/core/errors.ts";
 import type { CertificateRequest, CertificateResponse } from "@sallyport/core/messages/client-api.ts";
 import type { Engagement } from "@sallyport/core/policy/engagement.ts";
+import { minuteOf } from "@sallyport/core/policy/told.ts";
 import { fingerprint, type SshPublicKey } from "@sallyport/core/ssh/public-key.ts";
 import { audit } from "../audit/audit.ts";
 import type { Configuration } from "../config/configuration.ts";
@@ -136,10 +137,9 @@ async function refuseRevoked(
     engagements.find((engagement) => engagement.contact !== "")?.contact ??
     "the people who gave you this work";
   const what = revocation.level === "member" ? "Your access" : "This SSH key";
-  const date = new Date(revocation.at * 1000).toISOString();
   throw new SallyportError(
     "forbidden",
-    `${what} was revoked by ${revocation.by} at ${date}${reason}. Ask ${contact}.`,
+    `${what} was revoked by ${revocation.by} ${minuteOf(revocation.at)}${reason}. Ask ${contact}.`,
   );
 }
 

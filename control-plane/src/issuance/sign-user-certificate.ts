@@ -55,7 +55,6 @@ export async function signUserCertificate(
       ...validity,
       extensions: new Map([
         ["permit-pty", new Uint8Array()],
-        ["permit-port-forwarding", new Uint8Array()],
         [BINDING_EXTENSION, Buffer.from(canonicalJson(request.binding))],
         [ID_TOKEN_EXTENSION, Buffer.from(request.idToken)],
       ]),

@@ -63,7 +63,7 @@ export const tell = {
   spoolFull: () =>
     "This host has no room left to record a session, so none may start. Tell the host's administrators.",
   accountUnsafe: (account: string) =>
-    `Account ${printable(account, 64)} cannot be used safely on this host. Tell the host's administrators to run: sallyport-agent doctor`,
+    `Account ${printable(account, 64)} cannot be used safely on this host. Tell the host's administrators.`,
 } as const;
 
 function describeHours(engagement: Engagement): string {

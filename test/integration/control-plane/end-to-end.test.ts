@@ -55,7 +55,6 @@ describe("control plane, end to end", () => {
     assert.deepEqual([...certificate.extensions.keys()].sort(), [
       BINDING_EXTENSION,
       ID_TOKEN_EXTENSION,
-      "permit-port-forwarding",
       "permit-pty",
     ]);
     assert.equal(certificate.keyId, `sallyport:${dana.me.memberId}:${dana.certificate?.serial}`);

@@ -18,10 +18,24 @@ describe("a login", () => {
     world = await startWorld({
       engagements: [
         { name: "web", members: ["alice", "bob"] },
-        { name: "old", members: ["carol"], start: new Date(Date.now() - 9 * day), end: new Date(Date.now() - day) },
-        { name: "next", members: ["dave"], start: new Date(Date.now() + day), end: new Date(Date.now() + 9 * day) },
+        {
+          name: "old",
+          members: ["carol"],
+          start: new Date(Date.now() - 9 * day),
+          end: new Date(Date.now() - day),
+        },
+        {
+          name: "next",
+          members: ["dave"],
+          start: new Date(Date.now() + day),
+          end: new Date(Date.now() + 9 * day),
+        },
       ],
-      accounts: [{ name: "deploy" }, { name: "other" }, { name: "keeper", shell: "/bin/bash", authorizedKeys }],
+      accounts: [
+        { name: "deploy" },
+        { name: "other" },
+        { name: "keeper", shell: "/bin/bash", authorizedKeys },
+      ],
     });
   });
   after(async () => {
@@ -30,31 +44,46 @@ describe("a login", () => {
   });
 
   const refusals: [who: string, code: string, told: RegExp][] = [
-    ["bob", "mfa-required", /^sallyport: Engagement web needs a sign-in with a second factor; yours had none\./],
-    ["carol", "engagement-ended", /^sallyport: Engagement old ended \d{4}-\d\d-\d\d .*Ask dana@company\.test\./],
-    ["dave", "engagement-not-started", /^sallyport: Engagement next starts \d{4}-\d\d-\d\d .*Try again then\./],
+    [
+      "bob",
+      "mfa-required",
+      /^sallyport: Engagement web needs a sign-in with a second factor; yours had none\./,
+    ],
+    [
+      "carol",
+      "engagement-ended",
+      /^sallyport: Engagement old ended \d{4}-\d\d-\d\d .*Ask dana@company\.test\./,
+    ],
+    [
+      "dave",
+      "engagement-not-started",
+      /^sallyport: Engagement next starts \d{4}-\d\d-\d\d .*Try again then\./,
+    ],
   ];
   for (const [who, code, told] of refusals) {
     it(`is refused with ${code}, says why, and \`why\` says it again`, async () => {
-      const person = world.person(who);
-      const signedIn = await person.signIn();
-      assert.equal(signedIn.status, 0, signedIn.stderr);
+      const person = await world.signedIn(who);
       const outcome = await run(person.ssh("web-1", "echo in"), { env: person.env });
       assert.equal(outcome.status, 254);
       assert.equal(outcome.stdout.toString(), "");
       assert.match(outcome.stderr, told);
       assert.equal(outcome.stderr.trim().split("\n").length, 1, "one sentence, no stack trace");
-      const why = JSON.parse((await person.sallyport(["why", "--json"])).stdout.toString()) as Record<string, unknown>;
+      const why = JSON.parse((await person.sallyport(["why", "--json"])).stdout.toString()) as Record<
+        string,
+        unknown
+      >;
       assert.match(JSON.stringify(why), new RegExp(code));
     });
   }
 
   it("to an account that the engagement does not name is refused and told", async () => {
-    const alice = world.person("alice");
-    assert.equal((await alice.signIn()).status, 0);
+    const alice = await world.signedIn("alice");
     const outcome = await run(alice.ssh("-l", "other", "web-1", "id"), { env: alice.env });
     assert.equal(outcome.status, 254);
-    assert.match(outcome.stderr, /^sallyport: Engagement web does not allow account other here; it allows deploy\./);
+    assert.match(
+      outcome.stderr,
+      /^sallyport: Engagement web does not allow account other here; it allows deploy\./,
+    );
   });
 
   it("to an account that Sallyport does not guard is sshd's business alone", async () => {
@@ -72,7 +101,10 @@ describe("a login", () => {
     assert.match(known, /^@cert-authority /);
     const wrong = await run(alice.ssh("-o", "HostKeyAlias=web-2", "web-1", "id"), { env: alice.env });
     assert.equal(wrong.status, 255);
-    assert.match(wrong.stderr, /Certificate invalid: name is not a listed principal|Host key verification failed/);
+    assert.match(
+      wrong.stderr,
+      /Certificate invalid: name is not a listed principal|Host key verification failed/,
+    );
   });
 
   it("is refused to contractors with the agent stopped, and an ordinary key still opens an ordinary account", async () => {

@@ -21,8 +21,7 @@ describe("an attacker with the user CA's key", () => {
     world = await startWorld({ engagements: [{ name: "web", members: ["alice"] }] });
     alice = subjectOf("alice");
     // So that (issuer, subject) is pinned and the host has the IdP's keys.
-    const signedIn = await world.person("alice").signIn();
-    assert.equal(signedIn.status, 0, signedIn.stderr);
+    await world.signedIn("alice");
     const admitted = await run(forgeLogin(world, alice).ssh("echo in"));
     assert.equal(
       admitted.stdout.toString(),

@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { agentLog, logged } from "../../fixtures/agent-log.ts";
 import { run } from "../../fixtures/processes.ts";
 import { type ListedSession, sessionWhere } from "../../fixtures/sessions.ts";
 import { TerminalClient } from "../../fixtures/terminal.ts";
@@ -17,18 +20,13 @@ describe("the end of access", () => {
         { name: "web", members: ["alice"] },
         { name: "cancelled", members: ["carol"] },
         { name: "short", members: ["dave"] },
+        { name: "idle", members: ["bob"], mfa: { level: "none", maxAge: null } },
       ],
     });
-    [alice, carol, dave, sam] = [
-      world.person("alice"),
-      world.person("carol"),
-      world.person("dave"),
-      world.person("sam"),
-    ];
-    for (const person of [dave, alice, carol, sam]) {
-      const signedIn = await person.signIn();
-      assert.equal(signedIn.status, 0, signedIn.stderr);
-    }
+    alice = await world.signedIn("alice");
+    carol = await world.signedIn("carol");
+    dave = await world.signedIn("dave");
+    sam = await world.signedIn("sam");
   });
   after(() => world.close());
 
@@ -117,6 +115,20 @@ describe("the end of access", () => {
     assert.match(terminal.text, /Engagement cancelled ended .*project stopped/);
     const again = await run(carol.ssh("web-1", "true"), { env: carol.env });
     assert.match(again.stderr, /sallyport: Engagement cancelled ended .*project stopped/);
+  });
+
+  it("comes for a connection without a session as well", async () => {
+    const bob = await world.signedIn("bob");
+    const since = agentLog(world).length;
+    const [program = "", ...args] = bob.ssh("-N", "web-1");
+    const idle = spawn(program, args, { env: bob.env, stdio: "ignore" });
+    const gone = once(idle, "exit");
+    await logged(world, (line) => line.message === "login" && line.outcome === "admit", since);
+    assert.equal(
+      (await sam.sallyport(["revoke", "bob@vendor.test", "--reason", "contract ended"])).status,
+      0,
+    );
+    await gone;
   });
 
   it("is not a contractor's to order", async () => {

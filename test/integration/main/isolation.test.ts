@@ -13,9 +13,7 @@ describe("a contractor's process", () => {
 
   before(async () => {
     world = await startWorld({ engagements: [{ name: "web", members: ["alice"] }] });
-    alice = world.person("alice");
-    const signedIn = await alice.signIn();
-    assert.equal(signedIn.status, 0, signedIn.stderr);
+    alice = await world.signedIn("alice");
   });
   after(() => world.close());
 

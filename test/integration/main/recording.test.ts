@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { until } from "../../../demo/light-host/until.ts";
 import { run } from "../../fixtures/processes.ts";
-import { sessionsOf, sessionWhere } from "../../fixtures/sessions.ts";
+import { castEvents, sessionsOf, sessionWhere } from "../../fixtures/sessions.ts";
 import { TerminalClient } from "../../fixtures/terminal.ts";
 import { type Person, startWorld, type World } from "../../fixtures/world.ts";
 
@@ -14,11 +14,8 @@ describe("a recording", () => {
 
   before(async () => {
     world = await startWorld({ engagements: [{ name: "web", members: ["alice"] }] });
-    [alice, audrey] = [world.person("alice"), world.person("audrey")];
-    for (const person of [alice, audrey]) {
-      const signedIn = await person.signIn();
-      assert.equal(signedIn.status, 0, signedIn.stderr);
-    }
+    alice = await world.signedIn("alice");
+    audrey = await world.signedIn("audrey");
   });
   after(() => world.close());
 
@@ -91,13 +88,7 @@ describe("a recording", () => {
   it("of a command holds standard output, standard error and input", async () => {
     await run(alice.ssh("web-1", "cat; echo to stderr >&2; exit 6"), { env: alice.env, input: "fed in\n" });
     const { id } = await sessionWhere(audrey, (one) => one.exitStatus === 6);
-    const cast = await audrey.sallyport(["export", id, "--format", "asciicast-v2"]);
-    const events = cast.stdout
-      .toString()
-      .trim()
-      .split("\n")
-      .slice(1)
-      .map((line) => JSON.parse(line) as [number, string, string]);
+    const events = await castEvents(audrey, id);
     assert.deepEqual(events.map(([, code, data]) => `${code} ${data}`).sort(), [
       "i fed in\n",
       "o fed in\n",

@@ -6,6 +6,8 @@ import { BLOCKS_FILE } from "../spool/layout.ts";
 
 /** Blocks of one recording that may be under way unacknowledged. */
 const WINDOW = 32;
+/** Stands for every block, of a recording that nobody writes any more. */
+const ALL = Number.MAX_SAFE_INTEGER;
 
 /** The part of the link that uploading needs. */
 export interface BlockSender {
@@ -31,13 +33,16 @@ interface Upload {
 /**
  * Uploads recordings block by block while they are written. Resumes where the server says (`recording-query`), keeps at
  * most a window of blocks under way, and removes the local copy only after the server has stored the end. A recording
- * that the server rejects is set aside under `rejected/` and never sent again: one sick recording stops no other.
+ * that the server rejects is never sent again, and is set aside under `rejected/` once nobody writes it any more: one
+ * sick recording stops no other.
  */
 export class Uploader {
   readonly #spool: string;
   readonly #rejected: string;
   readonly #sender: BlockSender;
   readonly #uploads = new Map<SessionId, Upload>();
+  /** Rejected while they are still written. */
+  readonly #refused = new Set<SessionId>();
   readonly #onStored: (recording: SessionId) => void;
 
   constructor(
@@ -59,6 +64,10 @@ export class Uploader {
 
   /** Blocks below `available` of this recording are durable locally. Opening it the first time asks where to go on. */
   offer(recording: SessionId, available: number): void {
+    if (this.#refused.has(recording)) {
+      if (available === ALL) this.#setAside(recording);
+      return;
+    }
     let upload = this.#uploads.get(recording);
     if (upload === undefined) {
       const path = join(this.#spool, recording, BLOCKS_FILE);
@@ -75,7 +84,7 @@ export class Uploader {
 
   /** Offers every block in the file of a recording that nobody writes any more. */
   offerAll(recording: SessionId): void {
-    this.offer(recording, Number.MAX_SAFE_INTEGER);
+    this.offer(recording, ALL);
   }
 
   /** After a reconnect: asks for every recording where to go on. */
@@ -109,12 +118,24 @@ export class Uploader {
     const upload = this.#uploads.get(recording);
     if (upload === undefined) return;
     this.#forget(upload);
-    renameSync(join(this.#spool, recording), join(this.#rejected, recording));
+    // Its writer needs the directory where it is: a session is not to end for this.
+    this.#refused.add(recording);
+    if (upload.available === ALL) this.#setAside(recording);
   }
 
   close(): void {
     for (const upload of this.#uploads.values()) closeSync(upload.fd);
     this.#uploads.clear();
+  }
+
+  #setAside(recording: SessionId): void {
+    try {
+      renameSync(join(this.#spool, recording), join(this.#rejected, recording));
+      this.#refused.delete(recording);
+    } catch (error) {
+      // It stays in the spool, and is not sent again by this process.
+      process.emitWarning(error instanceof Error ? error : String(error));
+    }
   }
 
   #forget(upload: Upload): void {

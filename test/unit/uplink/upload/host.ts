@@ -70,11 +70,18 @@ export class UploadingHost extends TestHost {
     this.uploader = new Uploader(spool, rejected, sender, (recording) => this.stored.push(recording));
   }
 
-  /** Lets everything that was sent to the control plane be answered: what it is asked last it answers last. */
+  /**
+   * Lets everything under way come to rest: what the control plane is asked last it answers last. Twice, as its answer to
+   * a recording's first question lets blocks go, which have to be answered too.
+   */
   async settle(): Promise<void> {
-    const recording = newSession();
-    this.link.send({ type: "recording-query", recording });
-    await this.until(() => this.messages.some((one) => one.type === "recording-offset" && one.recording === recording));
+    for (let round = 0; round < 2; round++) {
+      const recording = newSession();
+      const answered = () =>
+        this.messages.some((one) => one.type === "recording-offset" && one.recording === recording);
+      this.link.send({ type: "recording-query", recording });
+      await this.until(answered);
+    }
   }
 
   close(): void {

@@ -66,6 +66,7 @@ describe("an uploader", () => {
       { onSealed: (one, sequence) => host.uploader.offer(one, sequence + 1) },
       session,
     );
+    writer.tick(Date.now());
     await plane.until(() => plane.recordings.get(session)?.blocks.length === 1);
     writer.write(FrameKind.output, Buffer.from("while it is written"));
     writer.tick(Date.now() + 1000);
@@ -181,6 +182,22 @@ describe("an uploader", () => {
     assert.equal(countOf(sick), 32);
   });
 
+  it("holds no more than a few megabytes in a socket that takes nothing, and goes on when it does", async () => {
+    const recordings = Array.from({ length: 5 }, () => makeRecording(spool, 33, false, 60_000));
+    await connect();
+    plane.pause();
+    for (const { session } of recordings) host.uploader.offerAll(session);
+    // The questions about where to go on are not answered either, so the answers are given here.
+    for (const { session } of recordings) host.uploader.acknowledge(session, 0, false);
+    assert.equal(host.link.congested, true);
+    assert.ok(host.link.buffered > 4e6 && host.link.buffered < 5e6, `${host.link.buffered} bytes`);
+    plane.resume();
+    for (const recording of recordings) {
+      await host.until(isStored(recording));
+      assertWhole(recording);
+    }
+  });
+
   it("goes back when the control plane has less than it once had", async () => {
     const recording = makeRecording(spool, 60);
     plane.mute.add(recording.session);
@@ -231,6 +248,7 @@ describe("an uploader", () => {
         { onSealed: (one, sequence) => host.uploader.offer(one, sequence + 1) },
         session,
       );
+      writer.tick(Date.now());
       await host.until(() => host.messages.some((message) => message.type === "recording-rejected"));
       assert.equal(host.uploader.pending, 0);
       assert.ok(existsSync(directory));

@@ -1,0 +1,49 @@
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
+import { SallyportError } from "@sallyport/core/errors.ts";
+import { listRecordings } from "@sallyport/uplink/spool/layout.ts";
+import type { AgentConfig } from "../configuration/agent-config.ts";
+import type { Paths } from "../configuration/paths.ts";
+
+export interface LeaveSettings {
+  config: AgentConfig;
+  paths: Paths;
+  /** Leave although recordings wait for upload; they stay where they are. */
+  force: boolean;
+  /** What happens, one sentence each. */
+  say(sentence: string): void;
+}
+
+/**
+ * Undoes enrolment: sshd's drop-in goes first, so that nobody is let in by half of it, then the certificates and keys.
+ * Code `conflict` when recordings wait for upload and `force` is not set: without the host's key they cannot be uploaded.
+ */
+export function leave({ config, paths, force, say }: LeaveSettings): void {
+  const waiting = existsSync(paths.spool) ? listRecordings(paths.spool).length : 0;
+  if (waiting > 0 && !force) {
+    throw new SallyportError(
+      "conflict",
+      `${waiting} recordings in ${paths.spool} are not uploaded yet. Let the agent run until they are, or add --force to leave them there.`,
+    );
+  }
+  const certificates = certificatesIn(config.sshdDropIn);
+  const ours = [config.sshdDropIn, ...certificates, `${dirname(config.trustFile)}/user_ca.pub`];
+  for (const path of [
+    ...ours,
+    config.trustFile,
+    paths.hostKey,
+    paths.bundle,
+    `${paths.bundle}.revocations`,
+    paths.jwks,
+  ]) {
+    if (!existsSync(path)) continue;
+    rmSync(path, { recursive: true });
+    say(`Removed ${path}`);
+  }
+}
+
+/** The host certificates that our drop-in names. */
+function certificatesIn(dropIn: string): string[] {
+  if (!existsSync(dropIn)) return [];
+  return [...readFileSync(dropIn, "utf8").matchAll(/^HostCertificate (\S+)$/gm)].map(([, path = ""]) => path);
+}

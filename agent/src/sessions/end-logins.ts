@@ -1,0 +1,25 @@
+import { mustEnd } from "@sallyport/core/policy/continue.ts";
+import type { LoginRegistry } from "../logins/login-registry.ts";
+import type { PolicyStore } from "../policy/policy-store.ts";
+import { endLogin } from "./end-processes.ts";
+
+/**
+ * Ends the connections whose member may not be here any more, with or without a session on them: an open `ssh -N`
+ * shows nothing and records nothing, but it is access all the same. Resolves when they are gone.
+ */
+export async function endLoginsThatMust(
+  logins: LoginRegistry,
+  policy: PolicyStore,
+  now: number,
+): Promise<void> {
+  const { bundle, revocations } = policy;
+  if (bundle === null) return;
+  const endings: Promise<void>[] = [];
+  for (const { monitor, account, identity, admitted } of logins.alive()) {
+    if (identity === null || admitted === null) continue;
+    const { certificateSerial, keyFingerprint } = identity;
+    const login = { sessionId: "", account, certificateSerial, keyFingerprint, ...admitted };
+    if (mustEnd(login, bundle, revocations, now) !== null) endings.push(endLogin(monitor));
+  }
+  await Promise.all(endings);
+}
