@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 
 /** In the order in which they run. */
-export const BENCHES = ["login", "keystroke", "throughput", "nonpty", "rest"] as const;
+const BENCHES = ["login", "keystroke", "throughput", "nonpty", "rest"] as const;
 export type Bench = (typeof BENCHES)[number];
 
 export interface BenchOptions {

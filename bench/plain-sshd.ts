@@ -77,7 +77,7 @@ async function certify(directory: string, like: string): Promise<Omit<PlainLogin
 }
 
 /** Bytes of a certificate, out of its line in a file. */
-export function blobLength(file: string): number {
+function blobLength(file: string): number {
   return Buffer.from(readFileSync(file, "utf8").split(" ")[1] ?? "", "base64").length;
 }
 

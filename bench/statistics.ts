@@ -10,7 +10,7 @@ export type Statistic = (values: readonly number[]) => number;
 const RESAMPLES = 2000;
 
 /** The value below which this share of the values lies, interpolated between neighbours. */
-export function quantile(values: readonly number[], share: number): number {
+function quantile(values: readonly number[], share: number): number {
   const sorted = Float64Array.from(values).sort();
   const at = (sorted.length - 1) * share;
   const below = sorted[Math.floor(at)] ?? Number.NaN;

@@ -5,7 +5,10 @@ import { SallyportError } from "@sallyport/core/errors.ts";
 import fc from "fast-check";
 
 const upk = { kty: "OKP", crv: "Ed25519", x: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" } as const; // RFC 8037 A.2
-const binding = makeBinding(upk, Uint8Array.from({ length: 32 }, (_, index) => index));
+const binding = makeBinding(
+  upk,
+  Uint8Array.from({ length: 32 }, (_, index) => index),
+);
 const RZ = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 /** The canonical JSON, written by hand: members sorted, no spaces. */
 const CANONICAL = `{"alg":"SHA-256","rz":"${RZ}","typ":"sallyport-ssh-binding","upk":{"crv":"Ed25519","kty":"OKP","x":"${upk.x}"},"v":1}`;
@@ -15,7 +18,10 @@ describe("a key binding", () => {
     const expected = createHash("sha256").update("sallyport-ssh-v1\0").update(CANONICAL).digest("base64url");
     assert.equal(bindingNonce(binding), expected);
     // As `printf 'sallyport-ssh-v1\0%s' "$json" | sha256sum` says.
-    assert.equal(Buffer.from(expected, "base64url").toString("hex"), "56d244bae21ed79388fb0bb9551229876b085919026c5a03d65a6f52fd8b521a");
+    assert.equal(
+      Buffer.from(expected, "base64url").toString("hex"),
+      "56d244bae21ed79388fb0bb9551229876b085919026c5a03d65a6f52fd8b521a",
+    );
   });
 
   it("has that nonce in whatever order its members come", () => {
@@ -57,11 +63,16 @@ describe("a key binding", () => {
   }
 
   it("is made of 32 random bytes only", () => {
-    for (const length of [0, 31, 33]) assert.throws(() => makeBinding(upk, new Uint8Array(length)), TypeError);
+    for (const length of [0, 31, 33])
+      assert.throws(() => makeBinding(upk, new Uint8Array(length)), TypeError);
   });
 
   it("never throws anything but our error, whatever the text", () => {
-    const json = fc.oneof(fc.string(), fc.json(), fc.jsonValue().map((upk) => JSON.stringify({ ...binding, upk })));
+    const json = fc.oneof(
+      fc.string(),
+      fc.json(),
+      fc.jsonValue().map((upk) => JSON.stringify({ ...binding, upk })),
+    );
     fc.assert(
       fc.property(json, (text) => {
         try {

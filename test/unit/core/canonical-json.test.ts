@@ -8,9 +8,17 @@ describe("canonical JSON", () => {
     ["members sorted", { b: 1, a: 2 }, '{"a":2,"b":1}'],
     ["members sorted inside too", [{ b: { d: 1, c: 2 } }], '[{"b":{"c":2,"d":1}}]'],
     // RFC 8785 §3.2.3: by UTF-16 code units, so that a surrogate pair comes before U+FB33
-    ["members sorted by code units", { "\ufb33": 1, "\u{1f600}": 2, "\r": 3 }, '{"\\r":3,"\u{1f600}":2,"\ufb33":1}'],
+    [
+      "members sorted by code units",
+      { "\ufb33": 1, "\u{1f600}": 2, "\r": 3 },
+      '{"\\r":3,"\u{1f600}":2,"\ufb33":1}',
+    ],
     ["numbers as ECMAScript has them", [1e21, 1e-7, 0.1, -0, 4.5, 2e-3], "[1e+21,1e-7,0.1,0,4.5,0.002]"],
-    ["text escaped as little as may be", "\u20ac$\u000f\nA'B\"\\/\u007f", '"\u20ac$\\u000f\\nA\'B\\"\\\\/\u007f"'],
+    [
+      "text escaped as little as may be",
+      "\u20ac$\u000f\nA'B\"\\/\u007f",
+      '"\u20ac$\\u000f\\nA\'B\\"\\\\/\u007f"',
+    ],
     ["literals", [null, true, false], "[null,true,false]"],
     ["members that are undefined left out", { a: undefined, b: 1 }, '{"b":1}'],
     ["nothing in it", [{}, []], "[{},[]]"],

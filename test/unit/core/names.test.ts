@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { AccountName, DisplayText, EpochSeconds, HostName, Id, makeId, SessionId, ShortName } from "@sallyport/core/names.ts";
+import {
+  AccountName,
+  DisplayText,
+  EpochSeconds,
+  HostName,
+  Id,
+  makeId,
+  SessionId,
+  ShortName,
+} from "@sallyport/core/names.ts";
 import type { z } from "zod";
 
 /** What would do harm on a line of sshd's, in a path, in a shell or on a terminal. */
@@ -43,7 +52,20 @@ const kinds: Record<string, { schema: z.ZodType; good: string[]; bad: string[] }
   "a host name": {
     schema: HostName,
     good: ["db-1", "1", "127.0.0.1", "db-1.eu.example.com", "a".repeat(63), "xn--bcher-kva.example", "a--b"],
-    bad: ["DB-1", "db_1", "a..b", ".a", "a.", "a-", "a-.b", "a.-b", "a".repeat(64), "[::1]", "a:22", `${"a.".repeat(127)}ab`],
+    bad: [
+      "DB-1",
+      "db_1",
+      "a..b",
+      ".a",
+      "a.",
+      "a-",
+      "a-.b",
+      "a.-b",
+      "a".repeat(64),
+      "[::1]",
+      "a:22",
+      `${"a.".repeat(127)}ab`,
+    ],
   },
   "a short name": {
     schema: ShortName,
@@ -53,7 +75,13 @@ const kinds: Record<string, { schema: z.ZodType; good: string[]; bad: string[] }
   "an identifier": {
     schema: Id,
     good: [`mem_${"0".repeat(26)}`, `eng_${"z".repeat(26)}`],
-    bad: [`mem_${"0".repeat(25)}`, `mem_${"0".repeat(27)}`, `MEM_${"0".repeat(26)}`, `mem_${"i".repeat(26)}`, `mem_${"U".repeat(26)}`],
+    bad: [
+      `mem_${"0".repeat(25)}`,
+      `mem_${"0".repeat(27)}`,
+      `MEM_${"0".repeat(26)}`,
+      `mem_${"i".repeat(26)}`,
+      `mem_${"U".repeat(26)}`,
+    ],
   },
   "a session id": {
     schema: SessionId,
@@ -105,7 +133,17 @@ describe("text for people", () => {
   });
 
   it("may not act on a terminal, or be endless", () => {
-    const bad = ["a\n", "a\u001b[2J", "a\u0007", "a\u009b2J", "a\u007f", "a\u202eb", "a\u2066b", "a\u2028b", "x".repeat(501)];
+    const bad = [
+      "a\n",
+      "a\u001b[2J",
+      "a\u0007",
+      "a\u009b2J",
+      "a\u007f",
+      "a\u202eb",
+      "a\u2066b",
+      "a\u2028b",
+      "x".repeat(501),
+    ];
     for (const text of bad) assert.equal(DisplayText.safeParse(text).success, false, JSON.stringify(text));
   });
 });
@@ -113,6 +151,7 @@ describe("text for people", () => {
 describe("a time in seconds", () => {
   it("is whole, and within years of four digits", () => {
     for (const time of [0, 1, 253402300799]) assert.equal(EpochSeconds.safeParse(time).success, true);
-    for (const time of [-1, 0.5, 253402300800, Number.NaN, "1"]) assert.equal(EpochSeconds.safeParse(time).success, false);
+    for (const time of [-1, 0.5, 253402300800, Number.NaN, "1"])
+      assert.equal(EpochSeconds.safeParse(time).success, false);
   });
 });

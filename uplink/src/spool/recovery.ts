@@ -13,11 +13,7 @@ import {
 import { join } from "node:path";
 import { SallyportError } from "@sallyport/core/errors.ts";
 import type { SessionId } from "@sallyport/core/names.ts";
-import {
-  blockFrames,
-  sealBlock,
-  verifyBlockSignature,
-} from "@sallyport/core/recording/block.ts";
+import { blockFrames, sealBlock, verifyBlockSignature } from "@sallyport/core/recording/block.ts";
 import {
   decodeFrames,
   type EndRecord,

@@ -8,7 +8,17 @@ import { SshReader, SshWriter } from "@sallyport/core/ssh/wire.ts";
 import { codeOf, NOW } from "./identity-provider.ts";
 import { ca, identityContext, makeCertificate, otherCa, userKey } from "./login-certificate.ts";
 
-const FIELDS = ["type", "nonce", "key", "serial", "certType", "keyId", "principals", "after", "before"] as const;
+const FIELDS = [
+  "type",
+  "nonce",
+  "key",
+  "serial",
+  "certType",
+  "keyId",
+  "principals",
+  "after",
+  "before",
+] as const;
 type Field = (typeof FIELDS)[number];
 
 /** A good certificate with one field's bytes replaced, signed anew by `signer` but still naming `ca`. */
@@ -42,13 +52,20 @@ describe("certificate-malformed", () => {
     ["zeros", () => new Uint8Array(1000)],
     ["a plain public key", () => userKey.blob],
     ["a certificate that is cut off", async () => (await makeCertificate()).slice(0, -1)],
-    ["a certificate with a byte behind it", async () => Buffer.concat([await makeCertificate(), Buffer.of(0)])],
+    [
+      "a certificate with a byte behind it",
+      async () => Buffer.concat([await makeCertificate(), Buffer.of(0)]),
+    ],
     ["more than is ever read", () => new Uint8Array(MAX_CERTIFICATE + 1)],
     ["a type that is neither user nor host", () => crafted("certType", new SshWriter().uint32(3).bytes())],
-    ["principals cut off in the middle", () => crafted("principals", new SshWriter().string(Buffer.of(0, 0, 0, 9)).bytes())],
+    [
+      "principals cut off in the middle",
+      () => crafted("principals", new SshWriter().string(Buffer.of(0, 0, 0, 9)).bytes()),
+    ],
     ["a certificate signed by a certificate", () => signedByCertificate()],
   ];
-  for (const [what, blob] of rows) it(`is ${what}`, async () => assert.equal(await judge(blob()), "certificate-malformed"));
+  for (const [what, blob] of rows)
+    it(`is ${what}`, async () => assert.equal(await judge(blob()), "certificate-malformed"));
 });
 
 describe("certificate-options", () => {
@@ -92,11 +109,17 @@ describe("certificate-authority", () => {
   });
 
   it("is a pinned CA's name with another's signature", async () => {
-    assert.equal(await judge(crafted("serial", new SshWriter().uint64(1n).bytes(), otherCa)), "certificate-authority");
+    assert.equal(
+      await judge(crafted("serial", new SshWriter().uint64(1n).bytes(), otherCa)),
+      "certificate-authority",
+    );
   });
 
   it("is the certified key signing for itself", async () => {
-    const certificate = await makeCertificate({ content: { publicKey: publicKeyFromKeyObject(otherCa) }, ca: otherCa });
+    const certificate = await makeCertificate({
+      content: { publicKey: publicKeyFromKeyObject(otherCa) },
+      ca: otherCa,
+    });
     assert.equal(await judge(certificate), "certificate-authority");
   });
 });

@@ -42,10 +42,26 @@ const rows: [what: string, token: () => string | Promise<string>, code: string][
   ["alg NONE with a signature", () => none("NONE", "AAAA"), "token-algorithm"],
   ["an empty alg", () => none(""), "token-algorithm"],
   ["alg as a list", () => withHeader({ ...HEADER, alg: ["none", "ES256"] }), "token-malformed"],
-  ["a good token's signature cut off", async () => (await makeToken()).replace(/[^.]+$/, ""), "token-signature"],
-  ["HS256 with the public key's PEM", () => hs256(ec.publicKey.export({ type: "spki", format: "pem" })), "token-algorithm"],
-  ["HS256 with the RSA key's PEM", () => hs256(rsa.publicKey.export({ type: "spki", format: "pem" })), "token-algorithm"],
-  ["HS256 with the public key's DER", () => hs256(ec.publicKey.export({ type: "spki", format: "der" })), "token-algorithm"],
+  [
+    "a good token's signature cut off",
+    async () => (await makeToken()).replace(/[^.]+$/, ""),
+    "token-signature",
+  ],
+  [
+    "HS256 with the public key's PEM",
+    () => hs256(ec.publicKey.export({ type: "spki", format: "pem" })),
+    "token-algorithm",
+  ],
+  [
+    "HS256 with the RSA key's PEM",
+    () => hs256(rsa.publicKey.export({ type: "spki", format: "pem" })),
+    "token-algorithm",
+  ],
+  [
+    "HS256 with the public key's DER",
+    () => hs256(ec.publicKey.export({ type: "spki", format: "der" })),
+    "token-algorithm",
+  ],
   ["HS256 with the JWK's text", () => hs256(JSON.stringify(KEYS.keys[0])), "token-algorithm"],
   ["ES256 by the header, the RSA key's name", () => makeToken({}, { kid: "rsa-1" }), "token-key-unknown"],
   ["crit with a name nobody knows", () => withHeader({ ...HEADER, crit: ["x"], x: 1 }), "token-malformed"],
@@ -56,25 +72,49 @@ const rows: [what: string, token: () => string | Promise<string>, code: string][
   ["b64=false without crit", () => withHeader({ ...HEADER, b64: false }), "token-malformed"],
   ["b64=true", () => withHeader({ ...HEADER, b64: true }), "token-malformed"],
   ["a token inside a token", async () => makeToken(await makeToken(), { cty: "JWT" }), "token-malformed"],
-  ["a token as a claim's text inside JSON", async () => makeToken(JSON.stringify(await makeToken())), "token-malformed"],
+  [
+    "a token as a claim's text inside JSON",
+    async () => makeToken(JSON.stringify(await makeToken())),
+    "token-malformed",
+  ],
   ["an encrypted token", () => encrypted(), "token-malformed"],
   ["flattened JSON", async () => JSON.stringify(await flattened()), "token-malformed"],
   ["general JSON, several signatures", async () => JSON.stringify(await general()), "token-malformed"],
   ["a fourth part", async () => `${await makeToken()}.${payload}`, "token-malformed"],
   ["a space behind it", async () => `${await makeToken()} `, "token-malformed"],
   ["a NUL behind it", async () => `${await makeToken()}\0`, "token-malformed"],
-  ["a second token behind a comma", async () => `${await makeToken()},${await makeToken()}`, "token-malformed"],
+  [
+    "a second token behind a comma",
+    async () => `${await makeToken()},${await makeToken()}`,
+    "token-malformed",
+  ],
   ["kid that is a path", () => makeToken({}, { kid: "../../../../etc/passwd" }), "token-key-unknown"],
   ["kid that is a query", () => makeToken({}, { kid: "' or 1=1 --" }), "token-key-unknown"],
   ["kid that is a number", () => withHeader({ ...HEADER, kid: 1 }), "token-malformed"],
   ["kid that every object has", () => makeToken({}, { kid: "__proto__" }), "token-key-unknown"],
   ["kid of 256 characters", () => makeToken({}, { kid: "x".repeat(256) }), "token-malformed"],
-  ["a key of its own (jwk)", () => makeToken({}, { jwk: publicJwk(stranger.publicKey, {}) }, stranger.privateKey), "token-signature"],
-  ["a key set of its own (jku)", () => makeToken({}, { jku: "https://evil.example/jwks" }, stranger.privateKey), "token-signature"],
-  ["a certificate of its own (x5c)", () => makeToken({}, { x5c: ["MIIB"] }, stranger.privateKey), "token-signature"],
+  [
+    "a key of its own (jwk)",
+    () => makeToken({}, { jwk: publicJwk(stranger.publicKey, {}) }, stranger.privateKey),
+    "token-signature",
+  ],
+  [
+    "a key set of its own (jku)",
+    () => makeToken({}, { jku: "https://evil.example/jwks" }, stranger.privateKey),
+    "token-signature",
+  ],
+  [
+    "a certificate of its own (x5c)",
+    () => makeToken({}, { x5c: ["MIIB"] }, stranger.privateKey),
+    "token-signature",
+  ],
   ["an ECDSA signature in DER", () => withDerSignature(), "token-signature"],
   ["several audiences, ours among them", () => makeToken({ aud: [CLIENT, "web-client"] }), "token-audience"],
-  ["several audiences, azp ours", () => makeToken({ aud: ["web-client", CLIENT], azp: CLIENT }), "token-audience"],
+  [
+    "several audiences, azp ours",
+    () => makeToken({ aud: ["web-client", CLIENT], azp: CLIENT }),
+    "token-audience",
+  ],
   ["our audience, azp another client", () => makeToken({ aud: CLIENT, azp: "web-client" }), "token-audience"],
   ["an audience that begins with ours", () => makeToken({ aud: `${CLIENT}-evil` }), "token-audience"],
   ["an audience in capitals", () => makeToken({ aud: CLIENT.toUpperCase() }), "token-audience"],
@@ -82,10 +122,22 @@ const rows: [what: string, token: () => string | Promise<string>, code: string][
   ["another tenant's issuer", () => makeToken({ iss: "https://idp.example/tenant-b" }), "token-issuer"],
   ["our issuer with a slash", () => makeToken({ iss: `${ISSUER}/` }), "token-issuer"],
   ["our issuer in capitals", () => makeToken({ iss: ISSUER.toUpperCase() }), "token-issuer"],
-  ["our issuer with a user before it", () => makeToken({ iss: ISSUER.replace("//", "//x@") }), "token-issuer"],
+  [
+    "our issuer with a user before it",
+    () => makeToken({ iss: ISSUER.replace("//", "//x@") }),
+    "token-issuer",
+  ],
   ["an issuer that begins with ours", () => makeToken({ iss: `${ISSUER}.evil.example` }), "token-issuer"],
-  ["an expiry beyond all numbers", () => makeToken(JSON.stringify(CLAIMS).replace(/"exp":\d+/, '"exp":1e999')), "token-malformed"],
-  ["a time of issue beyond all numbers", () => makeToken(JSON.stringify(CLAIMS).replace(/"iat":\d+/, '"iat":-1e999')), "token-malformed"],
+  [
+    "an expiry beyond all numbers",
+    () => makeToken(JSON.stringify(CLAIMS).replace(/"exp":\d+/, '"exp":1e999')),
+    "token-malformed",
+  ],
+  [
+    "a time of issue beyond all numbers",
+    () => makeToken(JSON.stringify(CLAIMS).replace(/"iat":\d+/, '"iat":-1e999')),
+    "token-malformed",
+  ],
   ["a payload that is not closed", () => makeToken(JSON.stringify(CLAIMS).slice(0, -1)), "token-malformed"],
   ["a payload with something behind it", () => makeToken(`${JSON.stringify(CLAIMS)}{}`), "token-malformed"],
   ["nesting ten thousand deep", () => makeToken(`${"[".repeat(7000)}${"]".repeat(7000)}`), "token-malformed"],
@@ -100,10 +152,18 @@ describe("an ID token that tries something", () => {
 
   it("with a claim twice is judged and read alike: the last one counts (RFC 7519 §4)", async () => {
     const twice = (name: string, first: string, second: string) =>
-      makeToken(JSON.stringify({ ...CLAIMS, [name]: undefined }).replace("{", `{"${name}":"${first}","${name}":"${second}",`));
+      makeToken(
+        JSON.stringify({ ...CLAIMS, [name]: undefined }).replace(
+          "{",
+          `{"${name}":"${first}","${name}":"${second}",`,
+        ),
+      );
     assert.equal(await verdict(twice("iss", ISSUER, "https://evil.example")), "token-issuer");
     assert.equal(await verdict(twice("aud", CLIENT, "web-client")), "token-audience");
-    assert.equal((await verifyIdToken(await twice("sub", "mallory", "alice"), makeContext())).subject, "alice");
+    assert.equal(
+      (await verifyIdToken(await twice("sub", "mallory", "alice"), makeContext())).subject,
+      "alice",
+    );
   });
 
   it("with an algorithm twice in its header is judged by the one that is used", async () => {
@@ -115,7 +175,9 @@ describe("an ID token that tries something", () => {
   });
 
   it("with a claim from the prototype gains nothing", async () => {
-    const token = makeToken(JSON.stringify({ ...CLAIMS, sub: undefined }).replace("{", '{"__proto__":{"sub":"alice"},'));
+    const token = makeToken(
+      JSON.stringify({ ...CLAIMS, sub: undefined }).replace("{", '{"__proto__":{"sub":"alice"},'),
+    );
     assert.equal(await verdict(token), "token-malformed");
   });
 

@@ -1,11 +1,29 @@
 import assert from "node:assert/strict";
 import { verifyIdToken } from "@sallyport/core/admission/id-token.ts";
 import type { RefusedError } from "@sallyport/core/policy/refusal.ts";
-import { CLIENT, encode, HEADER, KEYS, makeContext, makeToken, NOW, rsa, stranger, TRUSTED, verdict } from "./identity-provider.ts";
+import {
+  CLIENT,
+  encode,
+  HEADER,
+  KEYS,
+  makeContext,
+  makeToken,
+  NOW,
+  rsa,
+  stranger,
+  TRUSTED,
+  verdict,
+} from "./identity-provider.ts";
 
 describe("an ID token", () => {
   it("gives the claims that we use", async () => {
-    const claims = { acr: "urn:strong", email: "a@acme.example", email_verified: "true", name: "Alice", extra: 1 };
+    const claims = {
+      acr: "urn:strong",
+      email: "a@acme.example",
+      email_verified: "true",
+      name: "Alice",
+      extra: 1,
+    };
     assert.deepEqual(await verifyIdToken(await makeToken(claims), makeContext()), {
       ...{ issuer: TRUSTED.issuer, subject: "alice", nonce: "n", issuedAt: NOW - 10, expiresAt: NOW + 300 },
       ...{ authTime: NOW - 60, mfa: "phishing-resistant", acr: "urn:strong", amr: ["pwd", "otp"] },
@@ -17,7 +35,10 @@ describe("an ID token", () => {
     const bare = { auth_time: undefined, nonce: undefined, amr: undefined };
     const token = await verifyIdToken(await makeToken(bare), makeContext());
     const { authTime, nonce, mfa, acr, amr, email, emailVerified, name } = token;
-    assert.deepEqual([authTime, nonce, mfa, acr, amr, email, emailVerified, name], [null, null, "none", null, [], null, false, null]);
+    assert.deepEqual(
+      [authTime, nonce, mfa, acr, amr, email, emailVerified, name],
+      [null, null, "none", null, [], null, false, null],
+    );
   });
 
   const claimRows: [what: string, claims: Record<string, unknown>, code: string][] = [
@@ -64,7 +85,10 @@ describe("an ID token", () => {
   it("of a key that is not cached: token-key-unknown, also when none ever was", async () => {
     assert.equal(await verdict(makeToken({}, { kid: "ec-2" })), "token-key-unknown");
     assert.equal(await verdict(makeToken(), makeContext({ keys: () => undefined })), "token-key-unknown");
-    assert.equal(await verdict(makeToken(), makeContext({ keys: () => ({ keys: [] }) })), "token-key-unknown");
+    assert.equal(
+      await verdict(makeToken(), makeContext({ keys: () => ({ keys: [] }) })),
+      "token-key-unknown",
+    );
   });
 
   it("signed by another key: token-signature", async () => {

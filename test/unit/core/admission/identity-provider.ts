@@ -31,11 +31,19 @@ export const TRUSTED: TrustedIssuer = TrustedIssuerSchema.parse({
   clientIds: [CLIENT, "sallyport-cli-2"],
   algorithms: ["ES256", "RS256"],
   maxTokenAge: 3600,
-  mfa: { acr: { "urn:strong": "phishing-resistant" }, amr: { mfa: "mfa", otp: "mfa", hwk: "phishing-resistant" } },
+  mfa: {
+    acr: { "urn:strong": "phishing-resistant" },
+    amr: { mfa: "mfa", otp: "mfa", hwk: "phishing-resistant" },
+  },
 });
 
 export function makeContext(changes: Partial<IdTokenContext> = {}): IdTokenContext {
-  return { issuers: [TRUSTED], keys: (issuer) => (issuer === ISSUER ? KEYS : undefined), now: NOW, ...changes };
+  return {
+    issuers: [TRUSTED],
+    keys: (issuer) => (issuer === ISSUER ? KEYS : undefined),
+    now: NOW,
+    ...changes,
+  };
 }
 
 export const CLAIMS = {

@@ -1,6 +1,14 @@
 import { generateKeyPairSync, type KeyObject, randomBytes } from "node:crypto";
-import { BINDING_EXTENSION, ID_TOKEN_EXTENSION, PRINCIPAL } from "@sallyport/core/admission/certificate-extensions.ts";
-import { type IdentityContext, type ProvenIdentity, verifyIdentity } from "@sallyport/core/admission/verify-identity.ts";
+import {
+  BINDING_EXTENSION,
+  ID_TOKEN_EXTENSION,
+  PRINCIPAL,
+} from "@sallyport/core/admission/certificate-extensions.ts";
+import {
+  type IdentityContext,
+  type ProvenIdentity,
+  verifyIdentity,
+} from "@sallyport/core/admission/verify-identity.ts";
 import { type Binding, bindingNonce, makeBinding } from "@sallyport/core/binding.ts";
 import { type CertificateContent, signCertificate } from "@sallyport/core/ssh/certificate.ts";
 import { sshKeyToJwk } from "@sallyport/core/ssh/jwk.ts";
@@ -51,6 +59,9 @@ export function identityContext(changes: Partial<IdentityContext> = {}): Identit
   return { ...makeContext(), userCaKeys: [publicKeyFromKeyObject(ca).blob], ...changes };
 }
 
-export async function prove(changes: Partial<Parts> = {}, context = identityContext()): Promise<ProvenIdentity> {
+export async function prove(
+  changes: Partial<Parts> = {},
+  context = identityContext(),
+): Promise<ProvenIdentity> {
   return verifyIdentity(await makeCertificate(changes), context);
 }

@@ -31,7 +31,8 @@ describe("the MFA level", () => {
   it("is enough when it is the one that is needed, or above", () => {
     const levels = MfaLevel.options;
     for (const [have, level] of levels.entries()) {
-      for (const [need, required] of levels.entries()) assert.equal(mfaSuffices(level, required), have >= need);
+      for (const [need, required] of levels.entries())
+        assert.equal(mfaSuffices(level, required), have >= need);
     }
   });
 });

@@ -6,7 +6,14 @@ import { RefusedError } from "@sallyport/core/policy/refusal.ts";
 import { sshKeyToJwk } from "@sallyport/core/ssh/jwk.ts";
 import { fingerprint, publicKeyFromKeyObject } from "@sallyport/core/ssh/public-key.ts";
 import { codeOf, encode, NOW } from "./identity-provider.ts";
-import { identityContext, makeCertificate, otherCa, type Parts, prove, userKey } from "./login-certificate.ts";
+import {
+  identityContext,
+  makeCertificate,
+  otherCa,
+  type Parts,
+  prove,
+  userKey,
+} from "./login-certificate.ts";
 
 const otherKey = publicKeyFromKeyObject(generateKeyPairSync("ed25519").privateKey);
 const bindingOf = (key = userKey) => makeBinding(sshKeyToJwk(key), new Uint8Array(32));
@@ -21,7 +28,12 @@ const BREAKS: [code: string, changes: Partial<Parts>][] = [
   ["token-missing", { tokenText: null }],
   ["token-malformed", { tokenText: "a.b" }],
   ["token-issuer", { claims: { iss: "https://evil.example" } }],
-  ["token-algorithm", { tokenText: `${encode({ alg: "none" })}.${encode({ iss: "https://idp.example/tenant-a", sub: "a", aud: "b", exp: 1, iat: 1 })}.` }],
+  [
+    "token-algorithm",
+    {
+      tokenText: `${encode({ alg: "none" })}.${encode({ iss: "https://idp.example/tenant-a", sub: "a", aud: "b", exp: 1, iat: 1 })}.`,
+    },
+  ],
   ["token-audience", { claims: { aud: "web-client" } }],
   ["token-expired", { claims: { exp: NOW - 60 } }],
   ["token-not-yet-valid", { claims: { nbf: NOW + 61 } }],
@@ -85,7 +97,10 @@ describe("a certificate that proves who logs in", () => {
 
   it("is told nothing when identity is not proven", async () => {
     for (const [, changes] of BREAKS) {
-      await assert.rejects(prove(changes), (error: unknown) => error instanceof RefusedError && error.refusal.told === null);
+      await assert.rejects(
+        prove(changes),
+        (error: unknown) => error instanceof RefusedError && error.refusal.told === null,
+      );
     }
   });
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { SallyportError } from "@sallyport/core/errors.ts";
 import {
-  helloStatement,
   HostMessage,
+  helloStatement,
   MAX_LINK_MESSAGE,
   parseLinkMessage,
   ServerMessage,
@@ -12,12 +12,36 @@ import fc from "fast-check";
 const session = `ses_${"0".repeat(26)}`;
 const id = `evt_${"0".repeat(26)}`;
 const event = {
-  ...{ id, at: 1, type: "login-refused", account: "root", sourceAddress: null, certificateSerial: null, memberId: null },
-  ...{ issuer: null, subject: null, engagementId: null, sessionId: null, code: "revoked", detail: "", told: null },
+  ...{
+    id,
+    at: 1,
+    type: "login-refused",
+    account: "root",
+    sourceAddress: null,
+    certificateSerial: null,
+    memberId: null,
+  },
+  ...{
+    issuer: null,
+    subject: null,
+    engagementId: null,
+    sessionId: null,
+    code: "revoked",
+    detail: "",
+    told: null,
+  },
 };
 
 const fromHost = [
-  { type: "hello", v: 1, hostId: `hst_${"0".repeat(26)}`, agentVersion: "1", signature: "s", bundleVersion: 0, revocationSequence: 0 },
+  {
+    type: "hello",
+    v: 1,
+    hostId: `hst_${"0".repeat(26)}`,
+    agentVersion: "1",
+    signature: "s",
+    bundleVersion: 0,
+    revocationSequence: 0,
+  },
   { type: "recording-query", recording: session },
   { type: "event", event },
   { type: "revocation-ack", sequence: 1, endedSessions: [session] },
@@ -44,7 +68,9 @@ describe("a message on the host link", () => {
   for (const message of fromServer) {
     it(`is read: ${message.type} of the control plane, which no host may send`, () => {
       assert.deepEqual(parseLinkMessage(ServerMessage, JSON.stringify(message)), message);
-      assert.throws(() => parseLinkMessage(HostMessage, JSON.stringify(message)), { code: "message-malformed" });
+      assert.throws(() => parseLinkMessage(HostMessage, JSON.stringify(message)), {
+        code: "message-malformed",
+      });
     });
   }
 
@@ -68,7 +94,10 @@ describe("a message on the host link", () => {
   ];
   for (const [what, text] of rows) {
     it(`is refused: ${what}`, () => {
-      assert.throws(() => parseLinkMessage(HostMessage, text), { name: "SallyportError", code: "message-malformed" });
+      assert.throws(() => parseLinkMessage(HostMessage, text), {
+        name: "SallyportError",
+        code: "message-malformed",
+      });
     });
   }
 
@@ -115,7 +144,10 @@ describe("a message on the host link", () => {
 
 describe("what a host signs to sign in", () => {
   it("names server, host and nonce, and none can be taken for another", () => {
-    assert.equal(Buffer.from(helloStatement("s", "h", "n")).toString(), 'sallyport-host-link-v1\0["s","h","n"]');
+    assert.equal(
+      Buffer.from(helloStatement("s", "h", "n")).toString(),
+      'sallyport-host-link-v1\0["s","h","n"]',
+    );
     assert.notDeepEqual(helloStatement('s","h', "x", "n"), helloStatement("s", 'h","x', "n"));
   });
 });

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { SallyportError } from "@sallyport/core/errors.ts";
-import { formatJoinToken, type JoinToken, parseJoinToken, Trust, trustHash } from "@sallyport/core/messages/trust.ts";
+import {
+  formatJoinToken,
+  type JoinToken,
+  parseJoinToken,
+  Trust,
+  trustHash,
+} from "@sallyport/core/messages/trust.ts";
 import fc from "fast-check";
 
 const token: JoinToken = {
@@ -56,13 +62,19 @@ describe("a join token", () => {
       assert.throws(
         () => parseJoinToken(text),
         (error: SallyportError) =>
-          error.code === "join-token-malformed" && !error.message.includes(token.secret) && error.cause === undefined,
+          error.code === "join-token-malformed" &&
+          !error.message.includes(token.secret) &&
+          error.cause === undefined,
       );
     });
   }
 
   it("never throws anything but our error, whatever the text", () => {
-    const text = fc.oneof(fc.string(), fc.string().map((end) => `spj1.${end}`), fc.jsonValue().map(encode));
+    const text = fc.oneof(
+      fc.string(),
+      fc.string().map((end) => `spj1.${end}`),
+      fc.jsonValue().map(encode),
+    );
     fc.assert(
       fc.property(text, (word) => {
         try {

@@ -1,6 +1,16 @@
 import assert from "node:assert/strict";
 import type { Engagement } from "@sallyport/core/policy/engagement.ts";
-import { type Changes, codeOf, decide, id, makeEngagement, makeRevocation, makeScenario, MEMBER, NOW } from "./scenario.ts";
+import {
+  type Changes,
+  codeOf,
+  decide,
+  id,
+  MEMBER,
+  makeEngagement,
+  makeRevocation,
+  makeScenario,
+  NOW,
+} from "./scenario.ts";
 
 const ended = { end: NOW - 60 };
 const elsewhere = { hosts: { names: ["web-1"], labels: {} } };
@@ -29,8 +39,18 @@ describe("among several engagements", () => {
     ["of equals, the first", [ended, ended], "engagement-ended", 0],
     ["the one for this account was meant", [otherAccount, ended], "engagement-ended", 1],
     ["the one for this host was meant", [elsewhere, ended], "engagement-ended", 1],
-    ["the one for this host and account was meant", [elsewhere, otherAccount, late], "engagement-not-started", 2],
-    ["right host and wrong account is nearer than wrong host", [elsewhere, otherAccount], "account-not-granted", 1],
+    [
+      "the one for this host and account was meant",
+      [elsewhere, otherAccount, late],
+      "engagement-not-started",
+      2,
+    ],
+    [
+      "right host and wrong account is nearer than wrong host",
+      [elsewhere, otherAccount],
+      "account-not-granted",
+      1,
+    ],
   ];
   for (const [what, changes, code, chosen] of rows) {
     it(what, () => {
@@ -56,7 +76,8 @@ describe("among several engagements", () => {
 
   it("all revoked: revoked, and a fault of the host comes after", () => {
     const scenario = makeScenario(...several({}, {}));
-    for (const digit of "ab") scenario.condition.revocations.add(makeRevocation("engagement", id("eng", digit)));
+    for (const digit of "ab")
+      scenario.condition.revocations.add(makeRevocation("engagement", id("eng", digit)));
     scenario.condition.recorderReady = false;
     assert.equal(codeOf(decide(scenario)), "revoked");
   });

@@ -2,7 +2,16 @@ import assert from "node:assert/strict";
 import { endsAt, mustEnd } from "@sallyport/core/policy/continue.ts";
 import type { Engagement } from "@sallyport/core/policy/engagement.ts";
 import { RevocationIndex } from "@sallyport/core/policy/revocation.ts";
-import { type Changes, HOUR, id, makeBundle, makeEngagement, makeRevocation, MEMBER, NOW } from "./scenario.ts";
+import {
+  type Changes,
+  HOUR,
+  id,
+  MEMBER,
+  makeBundle,
+  makeEngagement,
+  makeRevocation,
+  NOW,
+} from "./scenario.ts";
 
 const session = {
   sessionId: id("ses", "1"),
@@ -20,7 +29,11 @@ describe("a running session", () => {
     ["goes on when nothing has changed", {}, null],
     ["goes on in the last second", { end: NOW + 1 }, null],
     ["ends with its engagement", { end: NOW }, /^ended at/],
-    ["ends when its engagement is ended early", { ended: { at: NOW, by: "sam", reason: "" } }, /^ended early by sam/],
+    [
+      "ends when its engagement is ended early",
+      { ended: { at: NOW, by: "sam", reason: "" } },
+      /^ended early by sam/,
+    ],
     ["goes on until an early end that is to come", { ended: { at: NOW + 1, by: "sam", reason: "" } }, null],
     ["ends when its engagement is put off", { start: NOW + 60 }, /^starts at/],
     ["goes on within the weekly hours", { hours: hours("09:00", "10:01") }, null],
@@ -79,9 +92,17 @@ describe("the end of a session as things stand", () => {
   const rows: [what: string, change: Changes<Engagement>, end: number][] = [
     ["is the engagement's", { end: NOW + HOUR }, NOW + HOUR],
     ["is an early end", { end: NOW + HOUR, ended: { at: NOW + 60, by: "", reason: "" } }, NOW + 60],
-    ["is not an early end after the end", { end: NOW + 60, ended: { at: NOW + 90, by: "", reason: "" } }, NOW + 60],
+    [
+      "is not an early end after the end",
+      { end: NOW + 60, ended: { at: NOW + 90, by: "", reason: "" } },
+      NOW + 60,
+    ],
     ["is the close of the hours", { hours: hours("09:00", "10:30") }, NOW + 30 * 60],
-    ["is the engagement's before the hours close", { end: NOW + 60, hours: hours("09:00", "10:30") }, NOW + 60],
+    [
+      "is the engagement's before the hours close",
+      { end: NOW + 60, hours: hours("09:00", "10:30") },
+      NOW + 60,
+    ],
     ["is the engagement's where the hours never close", { hours: hours("00:00", "24:00") }, NOW + 24 * HOUR],
   ];
   for (const [what, change, end] of rows) {

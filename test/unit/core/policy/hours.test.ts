@@ -25,57 +25,139 @@ describe("weekly hours", () => {
     ["in summer an hour earlier by UTC", berlin, "2026-07-15T06:00:00Z", true],
     ["and its end too", berlin, "2026-07-15T16:00:00Z", false],
     ["not at the weekend", berlin, "2026-01-17T10:00:00Z", false],
-    ["a day that has begun there only", hours("Pacific/Auckland", [["thu"], "00:00", "09:00"]), "2026-01-14T12:00:00Z", true],
-    ["a day that is still the last one there", hours("America/Los_Angeles", [["tue"], "16:00", "24:00"]), "2026-01-14T07:59:59Z", true],
+    [
+      "a day that has begun there only",
+      hours("Pacific/Auckland", [["thu"], "00:00", "09:00"]),
+      "2026-01-14T12:00:00Z",
+      true,
+    ],
+    [
+      "a day that is still the last one there",
+      hours("America/Los_Angeles", [["tue"], "16:00", "24:00"]),
+      "2026-01-14T07:59:59Z",
+      true,
+    ],
     ["24:00 is the day's end", hours("UTC", [["wed"], "23:00", "24:00"]), "2026-01-14T23:59:59Z", true],
     ["24:00 is not the next day", hours("UTC", [["wed"], "23:00", "24:00"]), "2026-01-15T00:00:00Z", false],
-    ["a zone of a quarter of an hour", hours("Asia/Kathmandu", [["wed"], "12:00", "13:00"]), "2026-01-14T06:15:00Z", true],
-    ["and a minute before", hours("Asia/Kathmandu", [["wed"], "12:00", "13:00"]), "2026-01-14T06:14:59Z", false],
-    ["the hour that a spring skips", hours("Europe/Berlin", [["sun"], "02:00", "03:00"]), "2026-03-29T01:00:00Z", false],
-    ["the hour that an autumn repeats, first", hours("Europe/Berlin", [["sun"], "02:00", "03:00"]), "2026-10-25T00:30:00Z", true],
-    ["the hour that an autumn repeats, again", hours("Europe/Berlin", [["sun"], "02:00", "03:00"]), "2026-10-25T01:30:00Z", true],
-    ["the second of two windows", hours("UTC", [["wed"], "08:00", "09:00"], [["wed"], "10:00", "11:00"]), "2026-01-14T10:30:00Z", true],
-    ["between two windows", hours("UTC", [["wed"], "08:00", "09:00"], [["wed"], "10:00", "11:00"]), "2026-01-14T09:30:00Z", false],
+    [
+      "a zone of a quarter of an hour",
+      hours("Asia/Kathmandu", [["wed"], "12:00", "13:00"]),
+      "2026-01-14T06:15:00Z",
+      true,
+    ],
+    [
+      "and a minute before",
+      hours("Asia/Kathmandu", [["wed"], "12:00", "13:00"]),
+      "2026-01-14T06:14:59Z",
+      false,
+    ],
+    [
+      "the hour that a spring skips",
+      hours("Europe/Berlin", [["sun"], "02:00", "03:00"]),
+      "2026-03-29T01:00:00Z",
+      false,
+    ],
+    [
+      "the hour that an autumn repeats, first",
+      hours("Europe/Berlin", [["sun"], "02:00", "03:00"]),
+      "2026-10-25T00:30:00Z",
+      true,
+    ],
+    [
+      "the hour that an autumn repeats, again",
+      hours("Europe/Berlin", [["sun"], "02:00", "03:00"]),
+      "2026-10-25T01:30:00Z",
+      true,
+    ],
+    [
+      "the second of two windows",
+      hours("UTC", [["wed"], "08:00", "09:00"], [["wed"], "10:00", "11:00"]),
+      "2026-01-14T10:30:00Z",
+      true,
+    ],
+    [
+      "between two windows",
+      hours("UTC", [["wed"], "08:00", "09:00"], [["wed"], "10:00", "11:00"]),
+      "2026-01-14T09:30:00Z",
+      false,
+    ],
   ];
   for (const [what, weekly, time, within] of rows) {
-    it(`${what}: ${within ? "inside" : "outside"}`, () => assert.equal(withinHours(weekly, at(time)), within));
+    it(`${what}: ${within ? "inside" : "outside"}`, () =>
+      assert.equal(withinHours(weekly, at(time)), within));
   }
 
   const closings: [what: string, hours: Hours, time: string, closes: string | null][] = [
     ["at the window's end", berlin, "2026-01-14T12:00:01Z", "2026-01-14T17:00:00Z"],
     ["not at all outside", berlin, "2026-01-14T06:00:00Z", null],
-    ["at the end of windows that touch", hours("UTC", [["wed"], "08:00", "12:00"], [["wed"], "12:00", "13:00"]), "2026-01-14T09:00:00Z", "2026-01-14T13:00:00Z"],
-    ["at the end of windows that overlap", hours("UTC", [["wed"], "08:00", "12:00"], [["wed"], "09:00", "13:00"]), "2026-01-14T10:00:00Z", "2026-01-14T13:00:00Z"],
-    ["past midnight, by two windows", hours("UTC", [["wed"], "22:00", "24:00"], [["thu"], "00:00", "06:00"]), "2026-01-14T23:00:00Z", "2026-01-15T06:00:00Z"],
+    [
+      "at the end of windows that touch",
+      hours("UTC", [["wed"], "08:00", "12:00"], [["wed"], "12:00", "13:00"]),
+      "2026-01-14T09:00:00Z",
+      "2026-01-14T13:00:00Z",
+    ],
+    [
+      "at the end of windows that overlap",
+      hours("UTC", [["wed"], "08:00", "12:00"], [["wed"], "09:00", "13:00"]),
+      "2026-01-14T10:00:00Z",
+      "2026-01-14T13:00:00Z",
+    ],
+    [
+      "past midnight, by two windows",
+      hours("UTC", [["wed"], "22:00", "24:00"], [["thu"], "00:00", "06:00"]),
+      "2026-01-14T23:00:00Z",
+      "2026-01-15T06:00:00Z",
+    ],
     ["across a spring night", berlinDays, "2026-03-28T23:30:00Z", "2026-03-29T03:00:00Z"],
     ["across an autumn night", berlinDays, "2026-10-24T22:30:00Z", "2026-10-25T04:00:00Z"],
     ["where the clock jumps over the end", berlinNights, "2026-03-28T23:30:00Z", "2026-03-29T01:00:00Z"],
     ["the first time of two", berlinNights, "2026-10-24T22:30:00Z", "2026-10-25T00:30:00Z"],
     ["the second time of two", berlinNights, "2026-10-25T01:10:00Z", "2026-10-25T01:30:00Z"],
-    ["where a whole day is skipped", hours("Pacific/Apia", [["thu", "fri"], "00:00", "24:00"]), "2011-12-30T06:00:00Z", "2011-12-30T10:00:00Z"],
+    [
+      "where a whole day is skipped",
+      hours("Pacific/Apia", [["thu", "fri"], "00:00", "24:00"]),
+      "2011-12-30T06:00:00Z",
+      "2011-12-30T10:00:00Z",
+    ],
     ["never", hours("UTC", [EVERY_DAY, "00:00", "24:00"]), "2026-01-14T12:00:00Z", null],
   ];
   for (const [what, weekly, time, closes] of closings) {
     it(`close ${what}`, () => {
       const closing = closingTime(weekly, at(time));
-      assert.equal(closing === null ? null : new Date(closing * 1000).toISOString(), closes && closes.replace("Z", ".000Z"));
+      assert.equal(
+        closing === null ? null : new Date(closing * 1000).toISOString(),
+        closes && closes.replace("Z", ".000Z"),
+      );
     });
   }
 
   it("close when a walk from minute to minute says so, whatever the zone", () => {
-    const clock = fc.nat(24 * 60).map((minute) => `${Math.floor(minute / 60)}:${minute % 60}`.replace(/\b\d\b/g, "0$&"));
+    const clock = fc
+      .nat(24 * 60)
+      .map((minute) => `${Math.floor(minute / 60)}:${minute % 60}`.replace(/\b\d\b/g, "0$&"));
     const window = fc
       .record({ days: fc.subarray(EVERY_DAY, { minLength: 1 }), from: clock, to: clock })
       .filter(({ from, to }) => from < to);
-    const zone = fc.constantFrom("UTC", "Europe/Berlin", "Australia/Lord_Howe", "America/New_York", "Asia/Kathmandu");
+    const zone = fc.constantFrom(
+      "UTC",
+      "Europe/Berlin",
+      "Australia/Lord_Howe",
+      "America/New_York",
+      "Asia/Kathmandu",
+    );
     // The two nights of 2026 on which Berlin's clocks change, and the days around them.
     const time = fc.tuple(fc.constantFrom("2026-03-28", "2026-10-24", "2026-04-04"), fc.nat(3 * 86_400));
     fc.assert(
-      fc.property(zone, fc.array(window, { minLength: 1, maxLength: 4 }), time, (timeZone, windows, [day, second]) => {
-        const weekly = Hours.parse({ timeZone, windows });
-        const now = at(`${day}T00:00:00Z`) + second;
-        assert.equal(closingTime(weekly, now), walk(weekly, now));
-      }),
+      fc.property(
+        zone,
+        fc.array(window, { minLength: 1, maxLength: 4 }),
+        time,
+        (timeZone, windows, [day, second]) => {
+          const weekly = Hours.parse({ timeZone, windows });
+          const now = at(`${day}T00:00:00Z`) + second;
+          assert.equal(closingTime(weekly, now), walk(weekly, now));
+        },
+      ),
       { numRuns: 60 },
     );
   });
@@ -89,7 +171,10 @@ describe("weekly hours", () => {
   });
 
   const refused: [what: string, value: unknown][] = [
-    ["an unknown zone", { timeZone: "Mars/Olympus", windows: [{ days: ["mon"], from: "08:00", to: "09:00" }] }],
+    [
+      "an unknown zone",
+      { timeZone: "Mars/Olympus", windows: [{ days: ["mon"], from: "08:00", to: "09:00" }] },
+    ],
     ["no window", { timeZone: "UTC", windows: [] }],
     ["a window over midnight", { timeZone: "UTC", windows: [{ days: ["mon"], from: "22:00", to: "06:00" }] }],
     ["an empty window", { timeZone: "UTC", windows: [{ days: ["mon"], from: "08:00", to: "08:00" }] }],

@@ -1,5 +1,15 @@
 import assert from "node:assert/strict";
-import { codeOf, decide, HOUR, makeEngagement, makeRevocation, makeScenario, NOW, only, type Scenario } from "./scenario.ts";
+import {
+  codeOf,
+  decide,
+  HOUR,
+  makeEngagement,
+  makeRevocation,
+  makeScenario,
+  NOW,
+  only,
+  type Scenario,
+} from "./scenario.ts";
 
 type Row = [what: string, code: string, change: (scenario: Scenario) => void];
 
@@ -24,18 +34,30 @@ const groups: Record<string, Row[]> = {
   "identity is issuer and subject": [
     ["the same subject of another issuer", "not-a-member", inToken({ issuer: "https://idp.example/other" })],
     ["the subject in capitals", "not-a-member", inToken({ subject: "Alice" })],
-    ["a subject that is the member's e-mail only", "not-a-member", inToken({ subject: "", email: "alice@acme.example" })],
+    [
+      "a subject that is the member's e-mail only",
+      "not-a-member",
+      inToken({ subject: "", email: "alice@acme.example" }),
+    ],
     ["a member of no engagement", "not-a-member", inEngagement({ members: [] })],
     ["no engagement at all", "not-a-member", ({ condition }) => condition.bundle.engagements.splice(0)],
   ],
   MFA: [
     ["none where mfa is needed", "mfa-required", inToken({ mfa: "none" })],
     ["a phishing-resistant one where mfa is needed", "admit", inToken({ mfa: "phishing-resistant" })],
-    ["none where none is needed", "admit", (s) => [inEngagement({ mfa: { level: "none", maxAge: null } })(s), inToken({ mfa: "none" })(s)]],
+    [
+      "none where none is needed",
+      "admit",
+      (s) => [inEngagement({ mfa: { level: "none", maxAge: null } })(s), inToken({ mfa: "none" })(s)],
+    ],
     ["as old as it may be", "admit", inToken({ authTime: NOW - 8 * HOUR })],
     ["a second older", "mfa-too-old", inToken({ authTime: NOW - 8 * HOUR - 1 })],
     ["of unknown age", "mfa-too-old", inToken({ authTime: null })],
-    ["of unknown age where any will do", "admit", (s) => [inEngagement({ mfa: { level: "mfa", maxAge: null } })(s), inToken({ authTime: null })(s)]],
+    [
+      "of unknown age where any will do",
+      "admit",
+      (s) => [inEngagement({ mfa: { level: "mfa", maxAge: null } })(s), inToken({ authTime: null })(s)],
+    ],
   ],
   window: [
     ["the second before the end", "admit", inEngagement({ end: NOW + 1 })],
@@ -47,19 +69,51 @@ const groups: Record<string, Row[]> = {
   ],
   hosts: [
     ["named", "admit", inEngagement({ hosts: { names: ["db-1"], labels: {} } })],
-    ["all labels fit", "admit", inEngagement({ hosts: { names: [], labels: { env: "prod", team: "data" } } })],
-    ["one label fits and one does not", "host-not-granted", inEngagement({ hosts: { names: [], labels: { env: "prod", team: "web" } } })],
-    ["a label that the host has not", "host-not-granted", inEngagement({ hosts: { names: [], labels: { tier: "1" } } })],
-    ["a label that every object has", "host-not-granted", inEngagement({ hosts: { names: [], labels: { constructor: "x" } } })],
-    ["another name, but its labels fit", "admit", inEngagement({ hosts: { names: ["db-2"], labels: { env: "prod" } } })],
+    [
+      "all labels fit",
+      "admit",
+      inEngagement({ hosts: { names: [], labels: { env: "prod", team: "data" } } }),
+    ],
+    [
+      "one label fits and one does not",
+      "host-not-granted",
+      inEngagement({ hosts: { names: [], labels: { env: "prod", team: "web" } } }),
+    ],
+    [
+      "a label that the host has not",
+      "host-not-granted",
+      inEngagement({ hosts: { names: [], labels: { tier: "1" } } }),
+    ],
+    [
+      "a label that every object has",
+      "host-not-granted",
+      inEngagement({ hosts: { names: [], labels: { constructor: "x" } } }),
+    ],
+    [
+      "another name, but its labels fit",
+      "admit",
+      inEngagement({ hosts: { names: ["db-2"], labels: { env: "prod" } } }),
+    ],
     ["neither names nor labels", "host-not-granted", inEngagement({ hosts: { names: [], labels: {} } })],
   ],
   accounts: [
-    ["another one of the engagement", "admit", ({ request }) => Object.assign(request, { account: "postgres" })],
-    ["one that begins alike", "account-not-granted", ({ request }) => Object.assign(request, { account: "deploy2" })],
+    [
+      "another one of the engagement",
+      "admit",
+      ({ request }) => Object.assign(request, { account: "postgres" }),
+    ],
+    [
+      "one that begins alike",
+      "account-not-granted",
+      ({ request }) => Object.assign(request, { account: "deploy2" }),
+    ],
     ["in capitals", "account-not-granted", ({ request }) => Object.assign(request, { account: "Deploy" })],
     ["a wildcard", "account-not-granted", ({ request }) => Object.assign(request, { account: "*" })],
-    ["a name from the prototype", "account-not-granted", ({ request }) => Object.assign(request, { account: "constructor" })],
+    [
+      "a name from the prototype",
+      "account-not-granted",
+      ({ request }) => Object.assign(request, { account: "constructor" }),
+    ],
     ["none", "account-not-granted", ({ request }) => Object.assign(request, { account: "" })],
   ],
   approval: [
@@ -77,7 +131,11 @@ const groups: Record<string, Row[]> = {
   ],
   lease: [
     ["its last second", "admit", ({ condition }) => Object.assign(condition, { leaseUntil: NOW + 1 })],
-    ["prolonged past the bundle's own", "admit", ({ condition }) => Object.assign(condition.bundle, { leaseUntil: NOW - HOUR })],
+    [
+      "prolonged past the bundle's own",
+      "admit",
+      ({ condition }) => Object.assign(condition.bundle, { leaseUntil: NOW - HOUR }),
+    ],
     ["over", "lease-expired", ({ condition }) => Object.assign(condition, { leaseUntil: NOW })],
   ],
 };

@@ -14,7 +14,7 @@ export const HOUR = 3600;
 
 export const id = (prefix: string, digit: string): string => `${prefix}_${digit.repeat(26)}`;
 export const MEMBER = id("mem", "1");
-export const ISSUER = "https://idp.example/tenant";
+const ISSUER = "https://idp.example/tenant";
 
 /** Anything that a test sets; names may be ones that the schema would refuse. */
 export type Changes<T> = { [K in keyof T]?: unknown };

@@ -25,7 +25,11 @@ const lease: Lease = {
   leaseUntil: NOW + HOUR,
 };
 
-function signed(payload: unknown, header: Record<string, unknown> = {}, key: KeyObject = policyKey): Promise<string> {
+function signed(
+  payload: unknown,
+  header: Record<string, unknown> = {},
+  key: KeyObject = policyKey,
+): Promise<string> {
   const text = typeof payload === "string" ? payload : JSON.stringify(payload);
   return new CompactSign(Buffer.from(text))
     .setProtectedHeader({ alg: "EdDSA", typ: "sallyport-bundle", kid: "k1", ...header })
@@ -36,8 +40,14 @@ const refusal = { name: "SallyportError", code: "bundle-bad-signature" };
 
 describe("signed documents", () => {
   it("come back as they were signed", async () => {
-    assert.deepEqual(await verifyBundle(await signDocument(bundle, "sallyport-bundle", "k1", policyKey), keys), bundle);
-    assert.deepEqual(await verifyLease(await signDocument(lease, "sallyport-lease", "k1", policyKey), keys), lease);
+    assert.deepEqual(
+      await verifyBundle(await signDocument(bundle, "sallyport-bundle", "k1", policyKey), keys),
+      bundle,
+    );
+    assert.deepEqual(
+      await verifyLease(await signDocument(lease, "sallyport-lease", "k1", policyKey), keys),
+      lease,
+    );
   });
 
   it("are refused in one another's place", async () => {
@@ -62,16 +72,32 @@ describe("signed documents", () => {
     ["no key's name", () => signed(bundle, { kid: undefined })],
     ["a key of its own in the header", () => signed(bundle, { jwk: pinned(otherKey, "k1") }, otherKey)],
     ["RS256", () => signed(bundle, { alg: "RS256" }, rsaKey.privateKey)],
-    ["a critical header nobody knows", async () => (await signed(bundle)).replace(/^[^.]+/, encode({ alg: "EdDSA", typ: "sallyport-bundle", kid: "k1", crit: ["x"], x: 1 }))],
-    ["alg none and no signature", async () => `${encode({ alg: "none", typ: "sallyport-bundle", kid: "k1" })}.${encode(bundle)}.`],
+    [
+      "a critical header nobody knows",
+      async () =>
+        (await signed(bundle)).replace(
+          /^[^.]+/,
+          encode({ alg: "EdDSA", typ: "sallyport-bundle", kid: "k1", crit: ["x"], x: 1 }),
+        ),
+    ],
+    [
+      "alg none and no signature",
+      async () => `${encode({ alg: "none", typ: "sallyport-bundle", kid: "k1" })}.${encode(bundle)}.`,
+    ],
     ["its signature cut off", async () => (await signed(bundle)).replace(/[^.]+$/, "")],
-    ["another payload under the signature", async () => (await signed(bundle)).replace(/\.[^.]+\./, `.${encode({ ...bundle, version: 99 })}.`)],
+    [
+      "another payload under the signature",
+      async () => (await signed(bundle)).replace(/\.[^.]+\./, `.${encode({ ...bundle, version: 99 })}.`),
+    ],
     ["trailing data", async () => `${await signed(bundle)}.x`],
     ["no JSON", () => signed("no JSON")],
     ["a member too many", () => signed({ ...bundle, admin: true })],
     ["a member too few", () => signed({ ...bundle, leaseUntil: undefined })],
     ["a later version of the format", () => signed({ ...bundle, v: 2 })],
-    ["an account with a line end", () => signed({ ...bundle, engagements: [{ ...bundle.engagements[0], accounts: ["root\n"] }] })],
+    [
+      "an account with a line end",
+      () => signed({ ...bundle, engagements: [{ ...bundle.engagements[0], accounts: ["root\n"] }] }),
+    ],
     ["nothing", async () => ""],
     ["JSON serialisation", async () => JSON.stringify(await flattened())],
   ];

@@ -61,7 +61,10 @@ describe("source networks", () => {
   }
 
   it("never throw: whatever the policy accepts can be looked up", () => {
-    const prefix = fc.oneof(fc.constant(""), fc.nat(140).map((bits) => `/${bits}`));
+    const prefix = fc.oneof(
+      fc.constant(""),
+      fc.nat(140).map((bits) => `/${bits}`),
+    );
     const network = fc.tuple(fc.oneof(fc.ipV4(), fc.ipV6()), prefix).map((parts) => parts.join(""));
     const address = fc.oneof(fc.ipV4(), fc.ipV6(), fc.string());
     fc.assert(

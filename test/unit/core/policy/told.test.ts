@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mustEnd } from "@sallyport/core/policy/continue.ts";
 import type { Revocation } from "@sallyport/core/policy/revocation.ts";
 import { BREAKS } from "./breaks.ts";
-import { decide, id, makeRevocation, makeScenario, MEMBER, NOW, only, type Scenario } from "./scenario.ts";
+import { decide, id, MEMBER, makeRevocation, makeScenario, NOW, only, type Scenario } from "./scenario.ts";
 
 const NASTY = "\u001b]0;pwned\u0007\r\n\u009b2J\u202eevil\u2028x\u007f\ud800";
 const UNSAFE = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\u202a-\u202e\u2066-\u2069]/u;
@@ -26,7 +26,8 @@ describe("what a contractor is told", () => {
       poison(scenario);
       breaks(scenario);
       if (code === "revoked") scenario.condition.revocations.add(nasty(makeRevocation("certificate", "42")));
-      if (code === "engagement-ended") Object.assign(only(scenario).ended ?? {}, { by: NASTY, reason: NASTY });
+      if (code === "engagement-ended")
+        Object.assign(only(scenario).ended ?? {}, { by: NASTY, reason: NASTY });
       if (code === "outside-hours") Object.assign(only(scenario).hours ?? {}, { timeZone: "UTC" });
       if (code === "source-address") scenario.request.sourceAddress = NASTY;
       const decision = decide(scenario);
@@ -41,7 +42,11 @@ describe("what a contractor is told", () => {
       Object.assign(only(scenario), { contact: long });
       breaks(scenario);
       if (code === "revoked") {
-        scenario.condition.revocations.add({ ...makeRevocation("certificate", "42"), by: long, reason: long });
+        scenario.condition.revocations.add({
+          ...makeRevocation("certificate", "42"),
+          by: long,
+          reason: long,
+        });
       }
       if (code === "engagement-ended") Object.assign(only(scenario).ended ?? {}, { by: long, reason: long });
       const decision = decide(scenario);

@@ -20,7 +20,14 @@ import fc from "fast-check";
 import { encodeFrames, hostKeys, output, SESSION } from "./recordings.ts";
 
 const raw = encodeFrames([output(1, "hello"), output(2, "world")]);
-const input: SealInput = { session: SESSION, sequence: 7, last: true, frameCount: 2, raw, previousHash: Buffer.alloc(32, 9) };
+const input: SealInput = {
+  session: SESSION,
+  sequence: 7,
+  last: true,
+  frameCount: 2,
+  raw,
+  previousHash: Buffer.alloc(32, 9),
+};
 const block = sealBlock(input, hostKeys.privateKey);
 
 /** The block's bytes with some of them replaced. */
@@ -60,7 +67,8 @@ describe("a block", () => {
 
   it("holds as much as it may, also of what cannot be compressed", () => {
     const noise = Buffer.alloc(MAX_BLOCK_RAW);
-    for (let at = 0, x = 1; at < noise.length; at++) noise[at] = x = (x * 1103515245 + 12345) & 0xff ^ (x >> 3);
+    for (let at = 0, x = 1; at < noise.length; at++)
+      noise[at] = x = ((x * 1103515245 + 12345) & 0xff) ^ (x >> 3);
     const sealed = sealBlock({ ...input, raw: noise, compressed: storedZstd(noise) }, hostKeys.privateKey);
     assert.ok(sealed.bytes.length <= MAX_BLOCK);
     assert.equal(blockFrames(sealed).length, MAX_BLOCK_RAW);
@@ -81,12 +89,16 @@ describe("a block", () => {
     ["more than a block may have", Buffer.concat([block.bytes, Buffer.alloc(MAX_BLOCK)])],
   ];
   for (const [what, bytes] of structure) {
-    it(`is refused with ${what}`, () => assert.throws(() => parseBlock(bytes), { code: "recording-malformed" }));
+    it(`is refused with ${what}`, () =>
+      assert.throws(() => parseBlock(bytes), { code: "recording-malformed" }));
   }
 
   it("is refused when another key signed it", () => {
     const { publicKey } = generateKeyPairSync("ed25519");
-    assert.throws(() => verifyBlockSignature(block, publicKey), { code: "recording-bad-signature", message: /Block 7 / });
+    assert.throws(() => verifyBlockSignature(block, publicKey), {
+      code: "recording-bad-signature",
+      message: /Block 7 /,
+    });
   });
 
   const contents: [what: string, payload: Uint8Array, rawLength: number][] = [

@@ -51,7 +51,11 @@ describe("an asciicast", () => {
   });
 
   it("of version 3 adds up to the same times, to the microsecond", () => {
-    const frames = [startFrame(), ...Array.from({ length: 1000 }, (_, i) => output(i * 333_333 + 7, "x")), endFrame(4e8)];
+    const frames = [
+      startFrame(),
+      ...Array.from({ length: 1000 }, (_, i) => output(i * 333_333 + 7, "x")),
+      endFrame(4e8),
+    ];
     const times = castLines(frames, "asciicast-v3").slice(1) as [number, string, string][];
     const sum = times.reduce((total, [interval]) => total + Math.round(interval * 1e6), 0);
     assert.equal(sum, 4e8);
@@ -78,7 +82,10 @@ describe("an asciicast", () => {
   });
 
   it("has no exit status where a signal or something else ended it", () => {
-    const lines = castLines([startFrame(), endFrame(1, { exitStatus: null, signal: "SIGKILL" })], "asciicast-v3");
+    const lines = castLines(
+      [startFrame(), endFrame(1, { exitStatus: null, signal: "SIGKILL" })],
+      "asciicast-v3",
+    );
     assert.equal(lines.length, 1);
   });
 
@@ -131,7 +138,10 @@ describe("an asciicast", () => {
   for (const [what, frames] of damaged) {
     it(`is refused of a recording with ${what}`, () => {
       for (const format of EXPORT_FORMATS.filter((one) => one.startsWith("asciicast"))) {
-        assert.throws(() => exported(frames, format), { name: "SallyportError", code: "recording-malformed" });
+        assert.throws(() => exported(frames, format), {
+          name: "SallyportError",
+          code: "recording-malformed",
+        });
       }
     });
   }

@@ -14,7 +14,9 @@ describe("a raw export", () => {
     });
     fc.assert(
       fc.property(fc.array(any), (frames) => {
-        const expected = frames.filter(({ kind }) => shown.some((one) => one === kind)).map(({ data }) => data);
+        const expected = frames
+          .filter(({ kind }) => shown.some((one) => one === kind))
+          .map(({ data }) => data);
         assert.deepEqual(exported([startFrame(), ...frames], "raw"), Buffer.concat(expected));
       }),
     );

@@ -6,7 +6,10 @@ import { endFrame, frame, output, startFrame } from "./recordings.ts";
 
 /** The text export of these pieces of output. */
 function text(...pieces: (string | Uint8Array)[]): string {
-  return exported([startFrame(), ...pieces.map((piece, index) => output(index, piece)), endFrame(99)], "text").toString();
+  return exported(
+    [startFrame(), ...pieces.map((piece, index) => output(index, piece)), endFrame(99)],
+    "text",
+  ).toString();
 }
 
 const ESC = "\u001b";
@@ -19,7 +22,11 @@ describe("a text export", () => {
     ["a title ended by BEL", `${ESC}]0;title\u0007text`, "text"],
     ["a title ended by ST", `${ESC}]0;title${ESC}\\text`, "text"],
     ["a link", `${ESC}]8;;https://x.example${ESC}\\link${ESC}]8;;${ESC}\\`, "link"],
-    ["DCS, PM, APC and SOS", `a${ESC}Pq#0${ESC}\\b${ESC}^pm${ESC}\\c${ESC}_apc${ESC}\\d${ESC}Xsos${ESC}\\e`, "abcde"],
+    [
+      "DCS, PM, APC and SOS",
+      `a${ESC}Pq#0${ESC}\\b${ESC}^pm${ESC}\\c${ESC}_apc${ESC}\\d${ESC}Xsos${ESC}\\e`,
+      "abcde",
+    ],
     ["character sets", `${ESC}(0lqk${ESC}(B`, "lqk"],
     ["short escapes", `${ESC}7a${ESC}8b${ESC}=c${ESC}>d${ESC}Me${ESC}cf`, "abcdef"],
     ["C1 controls", "a\u0085b\u009bc", "abc"],
@@ -50,13 +57,17 @@ describe("a text export", () => {
   });
 
   it("does not let an escape of one stream swallow another stream's text", () => {
-    const frames = [output(1, `${ESC}]0;`), frame(FrameKind.message, 2, "shown\n"), output(3, "title\u0007!")];
+    const frames = [
+      output(1, `${ESC}]0;`),
+      frame(FrameKind.message, 2, "shown\n"),
+      output(3, "title\u0007!"),
+    ];
     assert.equal(exported([startFrame(), ...frames], "text").toString(), "shown\n!");
   });
 
   it("rather shows too much than hides: an escape without end hides nothing for long", () => {
     const hidden = "rm -rf /\n".repeat(1000);
-    const shown = text(`${ESC}]0;`, ...hidden.match(/.{1,100}\n?/gs) ?? [], "visible");
+    const shown = text(`${ESC}]0;`, ...(hidden.match(/.{1,100}\n?/gs) ?? []), "visible");
     assert.match(shown, /visible$/);
     assert.ok(shown.length >= hidden.length);
     assert.equal(text(`a${ESC}]0;the end`), "a]0;the end");
@@ -74,7 +85,23 @@ describe("a text export", () => {
   });
 
   it("has no control characters but tab and line end, and is the same wherever frames cut", () => {
-    const piece = fc.constantFrom(ESC, "[", "]", "0", ";", "m", "\u0007", "\\", "P", " ", "x", "\r", "\n", "\u009b", "ż");
+    const piece = fc.constantFrom(
+      ESC,
+      "[",
+      "]",
+      "0",
+      ";",
+      "m",
+      "\u0007",
+      "\\",
+      "P",
+      " ",
+      "x",
+      "\r",
+      "\n",
+      "\u009b",
+      "ż",
+    );
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 60 }), fc.nat(60), (pieces, cut) => {
         const whole = text(pieces.join(""));

@@ -9,5 +9,8 @@ export function exported(frames: Iterable<Frame>, format: ExportFormat): Buffer 
 export function castLines(frames: Iterable<Frame>, format: "asciicast-v2" | "asciicast-v3"): unknown[] {
   const text = exported(frames, format).toString();
   if (!text.endsWith("\n")) throw new Error("the last line is not ended");
-  return text.slice(0, -1).split("\n").map((line) => JSON.parse(line));
+  return text
+    .slice(0, -1)
+    .split("\n")
+    .map((line) => JSON.parse(line));
 }

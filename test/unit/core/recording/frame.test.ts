@@ -1,10 +1,18 @@
 import assert from "node:assert/strict";
 import { SallyportError } from "@sallyport/core/errors.ts";
-import { decodeFrames, encodeFrame, type Frame, FrameKind, frameLength, MAX_FRAME_DATA } from "@sallyport/core/recording/frame.ts";
+import {
+  decodeFrames,
+  encodeFrame,
+  type Frame,
+  FrameKind,
+  frameLength,
+  MAX_FRAME_DATA,
+} from "@sallyport/core/recording/frame.ts";
 import fc from "fast-check";
 import { encodeFrames, frame, output } from "./recordings.ts";
 
-const plain = (frames: readonly Frame[]) => frames.map(({ kind, time, data }) => [kind, time, Buffer.from(data).toString("hex")]);
+const plain = (frames: readonly Frame[]) =>
+  frames.map(({ kind, time, data }) => [kind, time, Buffer.from(data).toString("hex")]);
 
 describe("a frame", () => {
   it("is kind, time, length and data", () => {
@@ -59,7 +67,11 @@ describe("frames that are cut off", () => {
   it("are refused where a cut was not to be expected", () => {
     for (let cut = 1; cut < bytes.length; cut++) {
       if (ends.includes(cut)) continue;
-      assert.throws(() => decodeFrames(bytes.subarray(0, cut)), { code: "recording-malformed" }, `cut at ${cut}`);
+      assert.throws(
+        () => decodeFrames(bytes.subarray(0, cut)),
+        { code: "recording-malformed" },
+        `cut at ${cut}`,
+      );
     }
   });
 
@@ -80,7 +92,10 @@ describe("frames that are damaged", () => {
     ["a time without end", Buffer.concat([Buffer.of(2), Buffer.alloc(20, 0xff)])],
     ["a length without end", Buffer.concat([Buffer.of(2, 1), Buffer.alloc(20, 0xff)])],
     ["a length over 64 KiB", Buffer.from("0201818004", "hex")],
-    ["a length over 64 KiB, with its data", Buffer.concat([Buffer.from("0201818004", "hex"), Buffer.alloc(65537)])],
+    [
+      "a length over 64 KiB, with its data",
+      Buffer.concat([Buffer.from("0201818004", "hex"), Buffer.alloc(65537)]),
+    ],
   ];
   for (const [what, bytes] of rows) {
     it(`are refused, cut off or not: ${what}`, () => {

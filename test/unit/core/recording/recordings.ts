@@ -1,7 +1,13 @@
 import { generateKeyPairSync, type KeyObject } from "node:crypto";
 import { SessionId } from "@sallyport/core/names.ts";
 import { type Block, NO_HASH, sealBlock } from "@sallyport/core/recording/block.ts";
-import { type EndRecord, encodeFrame, type Frame, FrameKind, type StartRecord } from "@sallyport/core/recording/frame.ts";
+import {
+  type EndRecord,
+  encodeFrame,
+  type Frame,
+  FrameKind,
+  type StartRecord,
+} from "@sallyport/core/recording/frame.ts";
 
 export const hostKeys: { privateKey: KeyObject; publicKey: KeyObject } = generateKeyPairSync("ed25519");
 export const SESSION: SessionId = SessionId.parse(`ses_${"0".repeat(25)}1`);
@@ -20,7 +26,7 @@ export const START: StartRecord = {
   startedAt: 1_760_436_000_500,
 };
 
-export const END: EndRecord = {
+const END: EndRecord = {
   v: 1,
   exitStatus: 3,
   signal: null,
@@ -55,7 +61,10 @@ export function sealAll(contents: readonly (readonly Frame[])[], options: SealOp
   return contents.map((frames, sequence) => {
     const last = (options.closed ?? true) && sequence === contents.length - 1;
     const input = { sequence, last, frameCount: frames.length, raw: encodeFrames(frames), previousHash };
-    const block = sealBlock({ session: options.session ?? SESSION, ...input }, options.key ?? hostKeys.privateKey);
+    const block = sealBlock(
+      { session: options.session ?? SESSION, ...input },
+      options.key ?? hostKeys.privateKey,
+    );
     previousHash = block.hash;
     return block;
   });

@@ -8,7 +8,8 @@ import { CONTENTS, encodeFrames, frame, hostKeys, join, output, SESSION, sealAll
 
 const blocks = sealAll(CONTENTS);
 const recording = join(blocks);
-const verify = (bytes: Uint8Array, options?: { open?: boolean }) => verifyRecording(bytes, hostKeys.publicKey, options);
+const verify = (bytes: Uint8Array, options?: { open?: boolean }) =>
+  verifyRecording(bytes, hostKeys.publicKey, options);
 const only = (...indices: number[]) => join(indices.map((index) => blockAt(index)));
 
 function blockAt(index: number): Block {
@@ -43,7 +44,9 @@ describe("a recording", () => {
   });
 
   it("is refused with any one byte altered, and the block is named", () => {
-    for (const [at, mask] of Array.from(recording).flatMap((_, at) => [1, 0x80, 0xff].map((mask) => [at, mask] as const))) {
+    for (const [at, mask] of Array.from(recording).flatMap((_, at) =>
+      [1, 0x80, 0xff].map((mask) => [at, mask] as const),
+    )) {
       const flipped = Buffer.from(recording);
       flipped[at] = (flipped[at] ?? 0) ^ mask;
       const name = new RegExp(`^Block ${blockWith(at)} `);
@@ -91,21 +94,66 @@ describe("a recording", () => {
 
   const rows: [what: string, bytes: Uint8Array, code: string, named: RegExp][] = [
     ["the first block missing", only(1, 2, 3), "recording-broken-chain", /^Block 0 is missing/],
-    ["a block in the middle missing", only(0, 1, 3), "recording-broken-chain", /^Block 2 is missing: block 3/],
+    [
+      "a block in the middle missing",
+      only(0, 1, 3),
+      "recording-broken-chain",
+      /^Block 2 is missing: block 3/,
+    ],
     ["two blocks exchanged", only(0, 2, 1, 3), "recording-broken-chain", /^Block 1 is missing: block 2/],
     ["a block twice", only(0, 1, 1, 2, 3), "recording-broken-chain", /^Block 2 is missing: block 1/],
     ["a block after the end", only(0, 1, 2, 3, 3), "recording-broken-chain", /^Block 3 comes after the end/],
-    ["another recording behind it", Buffer.concat([recording, join(foreign)]), "recording-broken-chain", /^Block 4 belongs to another/],
-    ["another session's block", join([...blocks.slice(0, 2), ...foreign.slice(2)]), "recording-broken-chain", /^Block 2 belongs to another/],
-    ["a block of another take of this session", join(altered), "recording-broken-chain", /^Block 3 does not follow/],
+    [
+      "another recording behind it",
+      Buffer.concat([recording, join(foreign)]),
+      "recording-broken-chain",
+      /^Block 4 belongs to another/,
+    ],
+    [
+      "another session's block",
+      join([...blocks.slice(0, 2), ...foreign.slice(2)]),
+      "recording-broken-chain",
+      /^Block 2 belongs to another/,
+    ],
+    [
+      "a block of another take of this session",
+      join(altered),
+      "recording-broken-chain",
+      /^Block 3 does not follow/,
+    ],
     ["everything signed by another key", join(forged), "recording-bad-signature", /^Block 0 /],
-    ["its last block signed by another key", join([...blocks.slice(0, 3), resealed(3, stranger.privateKey)]), "recording-bad-signature", /^Block 3 /],
-    ["something behind it", Buffer.concat([recording, Buffer.from("x")]), "recording-malformed", /^Block 4 is cut off/],
+    [
+      "its last block signed by another key",
+      join([...blocks.slice(0, 3), resealed(3, stranger.privateKey)]),
+      "recording-bad-signature",
+      /^Block 3 /,
+    ],
+    [
+      "something behind it",
+      Buffer.concat([recording, Buffer.from("x")]),
+      "recording-malformed",
+      /^Block 4 is cut off/,
+    ],
     ["something before it", Buffer.concat([Buffer.from("x"), recording]), "recording-malformed", /^Block 0 /],
     ["zeros behind it", Buffer.concat([recording, Buffer.alloc(1000)]), "recording-malformed", /^Block 4 /],
-    ["fewer frames than a block says", one(3, encodeFrames([output(1, "a"), output(2, "b")])), "recording-malformed", /^Block 0 /],
-    ["frames that are cut off, signed so", one(1, encodeFrames([output(1, "abc")]).subarray(0, -1)), "recording-malformed", /^Block 0 /],
-    ["a frame without a kind, signed so", one(1, encodeFrames([frame(0, 1, "a")])), "recording-malformed", /^Block 0 /],
+    [
+      "fewer frames than a block says",
+      one(3, encodeFrames([output(1, "a"), output(2, "b")])),
+      "recording-malformed",
+      /^Block 0 /,
+    ],
+    [
+      "frames that are cut off, signed so",
+      one(1, encodeFrames([output(1, "abc")]).subarray(0, -1)),
+      "recording-malformed",
+      /^Block 0 /,
+    ],
+    [
+      "a frame without a kind, signed so",
+      one(1, encodeFrames([frame(0, 1, "a")])),
+      "recording-malformed",
+      /^Block 0 /,
+    ],
   ];
   for (const [what, bytes, code, named] of rows) {
     it(`is refused with ${what}: ${code}, and the block is named`, () => {
@@ -114,7 +162,10 @@ describe("a recording", () => {
   }
 
   it("of another host is refused", () => {
-    assert.throws(() => verifyRecording(recording, stranger.publicKey), { code: "recording-bad-signature", message: /^Block 0 / });
+    assert.throws(() => verifyRecording(recording, stranger.publicKey), {
+      code: "recording-bad-signature",
+      message: /^Block 0 /,
+    });
   });
 
   it("never throws anything but our error when blocks are shuffled about", () => {
@@ -139,5 +190,8 @@ function one(frameCount: number, raw: Uint8Array): Uint8Array {
 
 function resealed(index: number, key: typeof hostKeys.privateKey): Block {
   const { session, sequence, last, frameCount, previousHash } = blockAt(index);
-  return sealBlock({ session, sequence, last, frameCount, raw: encodeFrames(CONTENTS[index] ?? []), previousHash }, key);
+  return sealBlock(
+    { session, sequence, last, frameCount, raw: encodeFrames(CONTENTS[index] ?? []), previousHash },
+    key,
+  );
 }

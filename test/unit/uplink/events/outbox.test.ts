@@ -1,6 +1,16 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { appendFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { HostEvent } from "@sallyport/core/messages/host-link.ts";
@@ -20,7 +30,8 @@ function event(number: number, changes: Partial<HostEvent> = {}): HostEvent {
   };
 }
 const numbers = (outbox: Outbox): number[] => outbox.pending().map(({ at }) => at);
-const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, index) => from + index);
+const range = (from: number, to: number): number[] =>
+  Array.from({ length: to - from }, (_, index) => from + index);
 
 describe("an outbox", () => {
   let directory: string;
@@ -148,7 +159,10 @@ describe("an outbox", () => {
       const outbox = new Outbox(path);
       fill(outbox, 1);
       const bad = { ...event(2), detail: "x".repeat(3000) };
-      appendFileSync(path, `\n\u0000\u0000\nnull\n[]\n{}\n${JSON.stringify(bad)}\n${JSON.stringify(event(3))}\n`);
+      appendFileSync(
+        path,
+        `\n\u0000\u0000\nnull\n[]\n{}\n${JSON.stringify(bad)}\n${JSON.stringify(event(3))}\n`,
+      );
       assert.deepEqual(numbers(new Outbox(path)), [1, 3]);
     });
   });

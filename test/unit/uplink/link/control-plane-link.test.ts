@@ -61,7 +61,10 @@ describe("the link to the control plane", () => {
     await plane.until(() => plane.received.length === 1);
     plane.send(hint("early"));
     assert.equal(host.link.send({ type: "bundle-ack", version: 1 }), false);
-    assert.equal(host.link.sendBlock(Buffer.alloc(1), () => {}), false);
+    assert.equal(
+      host.link.sendBlock(Buffer.alloc(1), () => {}),
+      false,
+    );
     plane.send({ type: "welcome", clock: 0 });
     plane.send(hint("late"));
     await host.until(() => host.messages.length === 1);
@@ -105,7 +108,10 @@ describe("the link to the control plane", () => {
     assert.equal(host.link.send({ type: "bundle-ack", version: 1 }), false);
     await host.until(() => host.connected === 2);
     const hellos = plane.received.filter((message) => message.type === "hello");
-    assert.deepEqual(hellos.map((hello) => hello.bundleVersion), [3, 9]);
+    assert.deepEqual(
+      hellos.map((hello) => hello.bundleVersion),
+      [3, 9],
+    );
   });
 
   it("connects again when the control plane was away altogether", async () => {
@@ -132,7 +138,10 @@ describe("the link to the control plane", () => {
     host.link.send({ type: "bundle-ack", version: 1 });
     host.link.close();
     assert.equal(host.link.send({ type: "bundle-ack", version: 2 }), false);
-    assert.equal(host.link.sendBlock(Buffer.alloc(1), () => {}), false);
+    assert.equal(
+      host.link.sendBlock(Buffer.alloc(1), () => {}),
+      false,
+    );
   });
 
   it("is closed for good: nothing is left, and it does not come back", async () => {
@@ -185,7 +194,10 @@ describe("the link to the control plane", () => {
     assert.equal(clumsy.link.connected, true);
     await new Promise(setImmediate);
     process.off("warning", keep);
-    assert.deepEqual(warnings.map(({ message }) => /the disk is full|no clock/.test(message)), [true, true, true]);
+    assert.deepEqual(
+      warnings.map(({ message }) => /the disk is full|no clock/.test(message)),
+      [true, true, true],
+    );
     clumsy.link.close();
   });
 });

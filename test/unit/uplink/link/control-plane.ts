@@ -2,7 +2,12 @@ import assert from "node:assert/strict";
 import { type KeyObject, randomBytes, verify } from "node:crypto";
 import { EventEmitter, once } from "node:events";
 import type { AddressInfo } from "node:net";
-import { HostMessage, helloStatement, parseLinkMessage, type ServerMessage } from "@sallyport/core/messages/host-link.ts";
+import {
+  HostMessage,
+  helloStatement,
+  parseLinkMessage,
+  type ServerMessage,
+} from "@sallyport/core/messages/host-link.ts";
 import { type Block, parseBlock } from "@sallyport/core/recording/block.ts";
 import { type WebSocket, WebSocketServer } from "ws";
 
@@ -103,7 +108,10 @@ export class TestControlPlane extends EventEmitter {
     if (message.type === "hello") {
       const statement = helloStatement(this.url, this.#hostId, nonce);
       assert.equal(message.hostId, this.#hostId);
-      assert.ok(verify(null, statement, this.#hostKey, Buffer.from(message.signature, "base64url")), "signature");
+      assert.ok(
+        verify(null, statement, this.#hostKey, Buffer.from(message.signature, "base64url")),
+        "signature",
+      );
       if (this.welcomes) this.send({ type: "welcome", clock: Date.now() / 1000 });
     } else if (message.type === "recording-query") {
       this.acknowledge(message.recording);

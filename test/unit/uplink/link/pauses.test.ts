@@ -78,7 +78,9 @@ describe("the pauses of the link", () => {
           await pong;
         } else {
           plane.send({ type: "jwks-hint", issuer: "https://i.example", kid: String(i) });
-          await host.until(() => host.messages.at(-1)?.type === "jwks-hint" && host.messages.length === (i + 1) / 2);
+          await host.until(
+            () => host.messages.at(-1)?.type === "jwks-hint" && host.messages.length === (i + 1) / 2,
+          );
         }
       }
       assert.equal(host.link.connected, true);

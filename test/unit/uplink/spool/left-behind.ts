@@ -1,10 +1,10 @@
-import { cpSync, writeFileSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { SessionId } from "@sallyport/core/names.ts";
 import { type Block, NO_HASH, sealBlock } from "@sallyport/core/recording/block.ts";
 import { encodeFrame, type Frame, FrameKind } from "@sallyport/core/recording/frame.ts";
 import { BLOCKS_FILE, openBlockPath } from "@sallyport/uplink/spool/layout.ts";
-import { mkdirSync } from "node:fs";
 import { hostKeys, newSession, startRecord } from "./spool.ts";
 
 /** A recording as a lost recorder left it. */
@@ -33,10 +33,12 @@ export function framesOf(session: SessionId, sequence: number): Frame[] {
   return [0, 1, 2].map((index) => line(sequence * 3 - 2 + index));
 }
 
-export function sealedBlocks(session: SessionId, count: number): Block[] {
+/** The first blocks of a recording; with `noise`, bytes that do not compress are added to each. */
+export function sealedBlocks(session: SessionId, count: number, noise = 0): Block[] {
   let previousHash: Uint8Array = NO_HASH;
   return Array.from({ length: count }, (_, sequence) => {
     const frames = framesOf(session, sequence);
+    if (noise > 0) frames.push({ kind: FrameKind.output, time: sequence * 3000, data: randomBytes(noise) });
     const content = { session, sequence, last: false, frameCount: frames.length, raw: encoded(...frames) };
     const block = sealBlock({ ...content, previousHash }, hostKeys.privateKey);
     previousHash = block.hash;
@@ -51,7 +53,8 @@ export function leaveBehind(spool: string, sealed: number, open: number[] = [sea
   mkdirSync(directory);
   const blocks = sealedBlocks(session, sealed);
   writeFileSync(join(directory, BLOCKS_FILE), Buffer.concat(blocks.map((block) => block.bytes)));
-  for (const sequence of open) writeFileSync(openBlockPath(directory, sequence), encoded(...framesOf(session, sequence)));
+  for (const sequence of open)
+    writeFileSync(openBlockPath(directory, sequence), encoded(...framesOf(session, sequence)));
   return { session, directory, blocks };
 }
 

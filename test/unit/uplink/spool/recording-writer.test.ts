@@ -42,7 +42,8 @@ describe("a recording writer", () => {
   it("keeps everything from other accounts", async () => {
     const { writer, directory } = startWriting(spool.path);
     assert.equal(statSync(directory).mode & 0o777, 0o700);
-    for (const name of readdirSync(directory)) assert.equal(statSync(join(directory, name)).mode & 0o777, 0o600, name);
+    for (const name of readdirSync(directory))
+      assert.equal(statSync(join(directory, name)).mode & 0o777, 0o600, name);
     await writer.end(END);
   });
 
@@ -61,7 +62,8 @@ describe("a recording writer", () => {
   it("closes a recording that verifies, with all that was written, and leaves nothing else", async () => {
     const { writer, directory, sealed } = startWriting(spool.path);
     const bytes = randomBytes(300_000);
-    for (let at = 0; at < bytes.length; at += 1000) writer.write(FrameKind.output, bytes.subarray(at, at + 1000));
+    for (let at = 0; at < bytes.length; at += 1000)
+      writer.write(FrameKind.output, bytes.subarray(at, at + 1000));
     await writer.end(END);
     const recording = readBlocks(directory);
     const verified = verifyRecording(recording, hostKeys.publicKey);
@@ -69,7 +71,10 @@ describe("a recording writer", () => {
     assert.deepEqual(recordedOutput(directory), bytes);
     const frames = [...recordingFrames(recording)];
     assert.deepEqual(endRecordOf(frames.at(-1)), END);
-    assert.deepEqual(sealed, Array.from({ length: verified.blocks }, (_, index) => index));
+    assert.deepEqual(
+      sealed,
+      Array.from({ length: verified.blocks }, (_, index) => index),
+    );
     assert.deepEqual(readdirSync(directory).sort(), ["blocks", "owner"]);
   });
 
@@ -77,7 +82,9 @@ describe("a recording writer", () => {
     const session = newSession();
     const present: boolean[] = [];
     const onSealed = (_: string, sequence: number) => {
-      present.push([...splitBlocks(readBlocks(join(spool.path, session)))].some((block) => block.sequence === sequence));
+      present.push(
+        [...splitBlocks(readBlocks(join(spool.path, session)))].some((block) => block.sequence === sequence),
+      );
     };
     const { writer } = startWriting(spool.path, { onSealed }, session);
     for (let i = 0; i < 5; i++) writer.write(FrameKind.output, randomBytes(40_000));
@@ -105,7 +112,14 @@ describe("a recording writer", () => {
     assert.equal(writer.write(FrameKind.input, new Uint8Array()), true);
     await writer.end(END);
     const frames = [...recordingFrames(readBlocks(directory))];
-    assert.deepEqual(frames.map(({ kind, data }) => [kind, data.length === 0]), [[1, false], [4, true], [8, false]]);
+    assert.deepEqual(
+      frames.map(({ kind, data }) => [kind, data.length === 0]),
+      [
+        [1, false],
+        [4, true],
+        [8, false],
+      ],
+    );
   });
 
   it("seals by size: a block is closed by the frame that crosses 64 KiB", async () => {
@@ -113,7 +127,10 @@ describe("a recording writer", () => {
     writer.tick(Date.now()); // the first block: the start record alone
     for (let i = 0; i < 3; i++) writer.write(FrameKind.output, Buffer.alloc(30_000));
     await writer.end(END);
-    assert.deepEqual([...splitBlocks(readBlocks(directory))].map((block) => block.frameCount), [1, 3, 1]);
+    assert.deepEqual(
+      [...splitBlocks(readBlocks(directory))].map((block) => block.frameCount),
+      [1, 3, 1],
+    );
   });
 
   it("seals by time: after a second, and only what has something in it", async () => {
@@ -125,7 +142,10 @@ describe("a recording writer", () => {
     writer.write(FrameKind.output, Buffer.from("y"));
     writer.tick(Date.now() + 1000);
     await writer.end(END);
-    assert.deepEqual([...splitBlocks(readBlocks(directory))].map((block) => block.frameCount), [1, 2, 1]);
+    assert.deepEqual(
+      [...splitBlocks(readBlocks(directory))].map((block) => block.frameCount),
+      [1, 2, 1],
+    );
   });
 
   it("announces the first block at the first tick, and then has no timer set", async () => {
@@ -145,7 +165,10 @@ describe("a recording writer", () => {
     const { writer, directory } = startWriting(spool.path, { micros: () => times.shift() ?? 0 });
     for (let i = 0; i < 3; i++) writer.write(FrameKind.output, Buffer.of(i));
     await writer.end(END);
-    assert.deepEqual([...recordingFrames(readBlocks(directory))].map((frame) => frame.time), [5, 5, 9, 9, 9]);
+    assert.deepEqual(
+      [...recordingFrames(readBlocks(directory))].map((frame) => frame.time),
+      [5, 5, 9, 9, 9],
+    );
   });
 
   it("ends once, and takes nothing after its end", async () => {

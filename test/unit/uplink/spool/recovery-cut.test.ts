@@ -7,7 +7,8 @@ import { BLOCKS_FILE, openBlockPath } from "@sallyport/uplink/spool/layout.ts";
 import { copyTo, encoded, framesOf, type LeftBehind, leaveBehind } from "./left-behind.ts";
 import { hostKeys, readBlocks, recordedOutput, recover } from "./spool.ts";
 
-const lines = (count: number): string => Array.from({ length: count }, (_, index) => `line ${index + 1}\n`).join("");
+const lines = (count: number): string =>
+  Array.from({ length: count }, (_, index) => `line ${index + 1}\n`).join("");
 
 describe("a spool that was cut off at any byte", () => {
   // In memory: this is many times the same small files, and not about the disk.
@@ -53,7 +54,9 @@ describe("a spool that was cut off at any byte", () => {
     const all = readBlocks(left.directory).length;
     const synced = (left.blocks[0]?.bytes.length ?? 0) + (left.blocks[1]?.bytes.length ?? 0);
     for (let cut = synced; cut <= all; cut++) {
-      const output = afterwards(`blocks-${cut}`, (directory) => truncateSync(join(directory, BLOCKS_FILE), cut));
+      const output = afterwards(`blocks-${cut}`, (directory) =>
+        truncateSync(join(directory, BLOCKS_FILE), cut),
+      );
       assert.equal(output, lines(9), `cut at ${cut}`);
     }
   });
@@ -65,7 +68,9 @@ describe("a spool that was cut off at any byte", () => {
     recover(spool, left.session);
     const recovered = readBlocks(directory);
     for (let cut = before; cut <= recovered.length; cut++) {
-      const output = afterwards(`again-${cut}`, (copy) => writeFileSync(join(copy, BLOCKS_FILE), recovered.subarray(0, cut)));
+      const output = afterwards(`again-${cut}`, (copy) =>
+        writeFileSync(join(copy, BLOCKS_FILE), recovered.subarray(0, cut)),
+      );
       assert.equal(output, lines(9), `cut at ${cut}`);
     }
   });

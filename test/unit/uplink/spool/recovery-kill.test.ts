@@ -2,12 +2,21 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { once } from "node:events";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { SessionId } from "@sallyport/core/names.ts";
 import { recordingFrames, verifyRecording } from "@sallyport/core/recording/chain.ts";
 import { endRecordOf } from "@sallyport/core/recording/export.ts";
-import { join } from "node:path";
-import { hostKeys, makeSpool, newSession, openFiles, readBlocks, recordedOutput, recover, type Spool } from "./spool.ts";
+import {
+  hostKeys,
+  makeSpool,
+  newSession,
+  openFiles,
+  readBlocks,
+  recordedOutput,
+  recover,
+  type Spool,
+} from "./spool.ts";
 
 const CHILD = fileURLToPath(new URL("./writing-child.ts", import.meta.url));
 
@@ -47,7 +56,10 @@ describe("a recording whose recorder is killed by SIGKILL", () => {
         .split("\n")
         .filter((text) => / /.test(text))
         .map((text) => Number(text.split(" ")[0]));
-      assert.deepEqual(numbers, Array.from({ length: numbers.length }, (_, index) => index));
+      assert.deepEqual(
+        numbers,
+        Array.from({ length: numbers.length }, (_, index) => index),
+      );
       assert.ok(numbers.length > last, `${numbers.length} lines, the last one said was ${last}`);
       assert.deepEqual(openFiles(directory), []);
       assert.equal(recover(spool.path, session), null);

@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { blockLengthAt } from "@sallyport/core/recording/block.ts";
 import { recordingFrames, splitBlocks, verifyRecording } from "@sallyport/core/recording/chain.ts";
@@ -23,7 +32,8 @@ import {
   startWriting,
 } from "./spool.ts";
 
-const lines = (count: number): string => Array.from({ length: count }, (_, index) => `line ${index + 1}\n`).join("");
+const lines = (count: number): string =>
+  Array.from({ length: count }, (_, index) => `line ${index + 1}\n`).join("");
 
 /** Every file of a directory with its bytes. */
 function snapshot(directory: string): [string, string][] {
@@ -78,7 +88,8 @@ describe("a recording whose recorder is lost", () => {
   it("is closed when one file has the raw frames of several blocks, some of them sealed", () => {
     for (const sealed of [0, 1, 2, 3, 4]) {
       const { session, directory } = leaveBehind(spool.path, sealed, []);
-      const raw = (...sequences: number[]) => encoded(...sequences.flatMap((sequence) => framesOf(session, sequence)));
+      const raw = (...sequences: number[]) =>
+        encoded(...sequences.flatMap((sequence) => framesOf(session, sequence)));
       if (sealed < 3) writeFileSync(openBlockPath(directory, 0), raw(0, 1, 2));
       writeFileSync(openBlockPath(directory, 3), raw(3, 4));
       assert.ok(recover(spool.path, session));
@@ -201,7 +212,8 @@ describe("a recording that makes no sense", () => {
     const before = snapshot(directory);
     assert.throws(
       () => recover(spool.path, session),
-      (error: Error & { code: string }) => error.name === "SallyportError" && new RegExp(code).test(error.code),
+      (error: Error & { code: string }) =>
+        error.name === "SallyportError" && new RegExp(code).test(error.code),
     );
     assert.deepEqual(snapshot(directory), before);
   }
@@ -209,7 +221,9 @@ describe("a recording that makes no sense", () => {
   it("is refused with any one byte of its synced blocks altered, and nothing of it is cut off", () => {
     const { session, directory, blocks } = leaveBehind(spool.path, 3);
     const good = readBlocks(directory);
-    const ends = blocks.map((_, index) => Buffer.concat(blocks.slice(0, index + 1).map((block) => block.bytes)).length);
+    const ends = blocks.map(
+      (_, index) => Buffer.concat(blocks.slice(0, index + 1).map((block) => block.bytes)).length,
+    );
     for (let at = 0; at < good.length; at++) {
       // The signatures but the last are left for the control plane to check.
       if (ends.slice(0, -1).some((end) => at >= end - 64 && at < end)) continue;

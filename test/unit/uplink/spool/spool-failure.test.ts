@@ -66,7 +66,8 @@ describe("a recording writer whose spool fails", () => {
     });
     await failed;
     // What was being compressed and synced when it failed comes to rest in a few turns of the event loop.
-    for (let turn = 0; descriptorsBelow(spool.path).length > 0 && turn < 1000; turn++) await new Promise(setImmediate);
+    for (let turn = 0; descriptorsBelow(spool.path).length > 0 && turn < 1000; turn++)
+      await new Promise(setImmediate);
     assert.deepEqual(descriptorsBelow(spool.path), []);
     assert.equal(await timers(), before);
   });
@@ -129,7 +130,11 @@ describe("a recording writer that can make no more files", () => {
       const { writer, failures, directory } = writing;
       for (let i = 0; takes(() => writeFileSync(join(spool.path, `inode-${i}`), "")); i++);
       const kept: Buffer[] = [];
-      for (let bytes = randomBytes(60_000); writer.write(FrameKind.output, bytes); bytes = randomBytes(60_000)) {
+      for (
+        let bytes = randomBytes(60_000);
+        writer.write(FrameKind.output, bytes);
+        bytes = randomBytes(60_000)
+      ) {
         kept.push(bytes);
       }
       assert.match(String(await settled(writing)), /ENOSPC/);

@@ -33,8 +33,21 @@ export function startRecord(session: string): StartRecord {
   };
 }
 
-export const END: EndRecord = { v: 1, exitStatus: 0, signal: null, reason: "exited", detail: "", endedAt: 1_760_436_001_000 };
-export const LOST: Omit<EndRecord, "endedAt"> = { v: 1, exitStatus: null, signal: null, reason: "recorder-lost", detail: "" };
+export const END: EndRecord = {
+  v: 1,
+  exitStatus: 0,
+  signal: null,
+  reason: "exited",
+  detail: "",
+  endedAt: 1_760_436_001_000,
+};
+const LOST: Omit<EndRecord, "endedAt"> = {
+  v: 1,
+  exitStatus: null,
+  signal: null,
+  reason: "recorder-lost",
+  detail: "",
+};
 
 /** A spool in a directory of its own. */
 export interface Spool {
@@ -73,7 +86,11 @@ export interface Writing {
 }
 
 /** A writer at work; times go up by a millisecond with each frame. */
-export function startWriting(spool: string, changes: Partial<WriterContext> = {}, session: SessionId = newSession()): Writing {
+export function startWriting(
+  spool: string,
+  changes: Partial<WriterContext> = {},
+  session: SessionId = newSession(),
+): Writing {
   const sealed: number[] = [];
   const failures: unknown[] = [];
   let micros = 0;
@@ -104,7 +121,8 @@ export function outputOf(frames: Iterable<Frame>): Buffer {
 }
 export const recordedOutput = (directory: string): Buffer => outputOf(recordingFrames(readBlocks(directory)));
 
-export const openFiles = (directory: string): string[] => readdirSync(directory).filter((name) => name.endsWith(".open"));
+export const openFiles = (directory: string): string[] =>
+  readdirSync(directory).filter((name) => name.endsWith(".open"));
 
 /** Descriptors of this process that are open on files below `path`. */
 export function descriptorsBelow(path: string): string[] {

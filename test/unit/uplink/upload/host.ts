@@ -16,11 +16,11 @@ export interface Recording {
   blocks: Block[];
 }
 
-/** Puts a recording of so many blocks into the spool; the last one ends it unless it is `open`. */
-export function makeRecording(spool: string, count: number, open = false): Recording {
+/** Puts a recording of so many blocks into the spool, the last one with its end; `noise` is bytes in each block. */
+export function makeRecording(spool: string, count: number, options: { noise?: number } = {}): Recording {
   const session = newSession();
-  const blocks = sealedBlocks(session, open ? count : count - 1);
-  if (!open) blocks.push(lastBlock(session, blocks));
+  const blocks = sealedBlocks(session, count - 1, options.noise);
+  blocks.push(lastBlock(session, blocks));
   const directory = join(spool, session);
   mkdirSync(directory);
   writeFileSync(join(directory, BLOCKS_FILE), Buffer.concat(blocks.map((block) => block.bytes)));
