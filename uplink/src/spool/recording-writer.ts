@@ -15,11 +15,10 @@ import {
   writeFrameHead,
 } from "@sallyport/core/recording/frame.ts";
 import { syncData, syncDirectories } from "./durable.ts";
-import { BLOCK_SIZE, BLOCKS_FILE, OWNER_FILE, openBlockPath } from "./layout.ts";
+import { BLOCK_SIZE, BLOCKS_FILE, OWNER_FILE } from "./layout.ts";
+import { RawFrames } from "./raw-frames.ts";
 
 const compress = promisify(zstdCompress);
-/** Raw frames go on into the same file until it is this long; a file of its own for every block would cost more. */
-const JOURNAL_SIZE = 1024 * 1024;
 /** A block is closed after this long, so that the control plane is at most about a second behind. */
 const BLOCK_TIME_MS = 1000;
 /** A sync of the disk at most this often while blocks keep coming; DESIGN asks for one a second at least. */
@@ -52,13 +51,6 @@ interface OpenBlock {
   openedAt: number;
 }
 
-/** A file of raw frames, from those of block `first` on. */
-interface Journal {
-  first: number;
-  fd: number;
-  length: number;
-}
-
 // Buffers are used again: a new one for every block would keep the garbage collector busy under load.
 const spareBuffers: Buffer[] = [];
 
@@ -84,11 +76,8 @@ export class RecordingWriter {
   readonly #directory: string;
   readonly #context: WriterContext;
   readonly #blocksFd: number;
-  /** Descriptors that are open: of `blocks`, and of every block that is not sealed. */
-  readonly #descriptors = new Set<number>();
-  #journal: Journal;
-  /** Journals that are full, oldest first. */
-  readonly #full: (Journal & { last: number })[] = [];
+  readonly #raw: RawFrames;
+  #released: Promise<void> | undefined;
   #block: OpenBlock;
   #sealing: Promise<void> = Promise.resolve();
   #unsealed = 0;
@@ -111,18 +100,22 @@ export class RecordingWriter {
     this.#context = context;
     this.#directory = join(context.spool, session);
     mkdirSync(this.#directory, { mode: 0o700 });
+    const opened: { close(): void }[] = [];
     try {
       // Their names are made durable with the first block, in `#syncNow`: a login does not wait for the disk.
       writeFileSync(join(this.#directory, OWNER_FILE), context.owner, { mode: 0o600 });
-      this.#blocksFd = this.#create(join(this.#directory, BLOCKS_FILE));
-      this.#journal = this.#openJournal(0);
+      const blocksFd = openSync(join(this.#directory, BLOCKS_FILE), "ax", 0o600);
+      opened.push({ close: () => closeSync(blocksFd) });
+      this.#blocksFd = blocksFd;
+      this.#raw = new RawFrames(this.#directory);
+      opened.push(this.#raw);
       this.#block = openBlock(0);
       this.#append(FrameKind.start, record);
       // The first block is sealed with the first tick: so a session is soon seen at the control plane, and a short
       // command is one block, not three.
       this.#block.openedAt = Number.NEGATIVE_INFINITY;
     } catch (error) {
-      this.#closeAll();
+      for (const one of opened) one.close();
       rmSync(this.#directory, { recursive: true, force: true });
       throw error;
     }
@@ -177,7 +170,7 @@ export class RecordingWriter {
     }
     await this.#release();
     if (this.#failure !== undefined) throw this.#failure.error;
-    this.#removeJournal(this.#journal);
+    this.#raw.removeLast();
   }
 
   #append(kind: FrameKind, data: Uint8Array): void {
@@ -188,30 +181,10 @@ export class RecordingWriter {
     const start = block.length;
     const at = writeFrameHead(block.buffer, start, kind, micros, data.length);
     block.buffer.set(data, at);
-    for (let done = 0; done < length; )
-      done += writeSync(this.#journal.fd, block.buffer, start + done, length - done);
-    this.#journal.length += length;
+    this.#raw.write(block.buffer, start, length);
     if (block.frames === 0) block.openedAt = Date.now();
     block.length += length;
     block.frames++;
-  }
-
-  #create(path: string): number {
-    const fd = openSync(path, "ax", 0o600);
-    this.#descriptors.add(fd);
-    return fd;
-  }
-
-  #close(fd: number): void {
-    if (this.#descriptors.delete(fd)) closeSync(fd);
-  }
-
-  #closeAll(): void {
-    for (const fd of this.#descriptors) this.#close(fd);
-  }
-
-  #openJournal(first: number): Journal {
-    return { first, fd: this.#create(openBlockPath(this.#directory, first)), length: 0 };
   }
 
   #tryRotate(): void {
@@ -224,11 +197,7 @@ export class RecordingWriter {
 
   #rotate(): void {
     const block = this.#block;
-    if (this.#journal.length >= JOURNAL_SIZE) {
-      const full = this.#journal;
-      this.#journal = this.#openJournal(block.sequence + 1);
-      this.#full.push({ ...full, last: block.sequence });
-    }
+    this.#raw.beginBlock(block.sequence + 1);
     this.#block = openBlock(block.sequence + 1);
     this.#sealSoon(block, false);
   }
@@ -293,21 +262,7 @@ export class RecordingWriter {
     if (this.#failure !== undefined) return;
     this.#lastSync = Date.now();
     for (const sequence of sequences) this.#context.onSealed(this.session, sequence);
-    this.#dropJournals(sequences.at(-1) ?? -1);
-  }
-
-  /** Raw frames may go when every block they belong to is on the disk. */
-  #dropJournals(synced: number): void {
-    for (let [oldest] = this.#full; oldest !== undefined && oldest.last <= synced; [oldest] = this.#full) {
-      this.#full.shift();
-      this.#close(oldest.fd);
-      this.#removeJournal(oldest);
-    }
-  }
-
-  // The directory may be gone by then: whoever uploads the recording removes it once it is stored whole.
-  #removeJournal({ first }: Journal): void {
-    rmSync(openBlockPath(this.#directory, first), { force: true });
+    this.#raw.drop(sequences.at(-1) ?? -1);
   }
 
   #fail(error: unknown): void {
@@ -317,11 +272,17 @@ export class RecordingWriter {
     this.#context.onFailed(error);
   }
 
-  /** Closes everything, as soon as what is under way has come to rest. */
-  async #release(): Promise<void> {
+  /** Closes everything, once, as soon as what is under way has come to rest. */
+  #release(): Promise<void> {
+    this.#released ??= this.#closeWhenQuiet();
+    return this.#released;
+  }
+
+  async #closeWhenQuiet(): Promise<void> {
     await this.#sealing;
     clearTimeout(this.#syncTimer);
     await this.#syncing;
-    this.#closeAll();
+    closeSync(this.#blocksFd);
+    this.#raw.close();
   }
 }

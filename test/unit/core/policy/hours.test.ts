@@ -126,7 +126,7 @@ describe("weekly hours", () => {
       const closing = closingTime(weekly, at(time));
       assert.equal(
         closing === null ? null : new Date(closing * 1000).toISOString(),
-        closes && closes.replace("Z", ".000Z"),
+        closes?.replace("Z", ".000Z") ?? null,
       );
     });
   }

@@ -20,8 +20,8 @@ function blockAt(index: number): Block {
 
 /** Which block holds byte `at`. */
 function blockWith(at: number): number {
-  let end = 0;
-  return blocks.findIndex((block) => at < (end += block.bytes.length));
+  const ends = blocks.map((_, index) => join(blocks.slice(0, index + 1)).length);
+  return ends.findIndex((end) => at < end);
 }
 
 describe("a recording", () => {

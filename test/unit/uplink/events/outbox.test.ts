@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import {
   appendFileSync,
   existsSync,
@@ -17,7 +16,7 @@ import type { HostEvent } from "@sallyport/core/messages/host-link.ts";
 import { makeId } from "@sallyport/core/names.ts";
 import { Outbox } from "@sallyport/uplink/events/outbox.ts";
 import sinon from "sinon";
-import { descriptorsBelow, makeSmallSpool, timers } from "../spool/spool.ts";
+import { descriptorsBelow, makeSmallSpool, remount, timers } from "../spool/spool.ts";
 
 function event(number: number, changes: Partial<HostEvent> = {}): HostEvent {
   const random = Buffer.alloc(10);
@@ -250,8 +249,3 @@ describe("an outbox on a disk that is full", () => {
     }
   });
 });
-
-function remount(path: string, options: string): void {
-  const { status, stderr } = spawnSync("mount", ["-o", `remount,${options}`, path], { encoding: "utf8" });
-  assert.equal(status, 0, stderr);
-}

@@ -73,6 +73,11 @@ export function makeSmallSpool(options: string): Spool {
   };
 }
 
+/** Makes the disk of {@link makeSmallSpool} another one, of another size for instance. */
+export function remount(path: string, options: string): void {
+  run("mount", "-o", `remount,${options}`, path);
+}
+
 function run(command: string, ...argv: string[]): void {
   const { status, stderr, error } = spawnSync(command, argv, { encoding: "utf8" });
   if (status !== 0) throw new Error(`${command} ${argv.join(" ")}: ${error ?? stderr}`);
