@@ -61,7 +61,9 @@ export function createSessionServer(context: SessionServerContext): Server {
     socket.setTimeout(10_000, () => socket.destroy());
     socket.on("error", () => {});
     socket.on("data", (chunk) => {
-      const [frame] = reader.push(chunk) ?? [undefined];
+      const frames = reader.push(chunk);
+      if (frames === null) socket.destroy();
+      const [frame] = frames ?? [];
       if (frame === undefined) return;
       reply(context, socket, frame.type, Buffer.from(frame.data)).then(
         (bytes) => socket.end(bytes),

@@ -66,7 +66,7 @@ describe("the socket that AuthorizedPrincipalsCommand asks", () => {
   };
 
   it("answers sshd's own child, with a text that is always the same", async () => {
-    const odd = await makeCertificate({ content: { keyId: '"\ncommand="/bin/sh" sallyport', serial: 7n } });
+    const odd = await makeCertificate({ content: { keyId: '",command="/bin/sh" sallyport', serial: 7n } });
     for (const one of [certificate, odd]) assert.equal(await told(sshd.as(SSHD_UID, question(one))), ADMITTED);
     assert.deepEqual(decisions.map(([, { outcome }]) => outcome), ["admit", "admit"]);
   });

@@ -116,6 +116,7 @@ describe("the socket that a session's shim asks", () => {
     account: "deploy",
     uid: UID,
     sourceAddress: "192.0.2.7",
+    admitted: null,
     certificateHash: "x",
     identity: { ...identity, token: { ...identity.token, issuer: ISSUER } },
     refused: null,

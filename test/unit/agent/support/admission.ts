@@ -28,7 +28,7 @@ export function makeAdmittingHost(directory: string, shim: string): AdmittingHos
   if (member === undefined) throw new TypeError("no member");
   const bundle = { ...makeBundle(), members: [{ ...member, identities: [{ issuer: ISSUER, subject: "alice" }] }] };
   const condition = { ...makeScenario().condition, bundle };
-  const jwks = new JwksCache(join(directory, "jwks"), [ISSUER], () => {});
+  new JwksCache(join(directory, "jwks"), [ISSUER], () => {}); // makes the directory
   writeFileSync(join(directory, "jwks/keys.json"), JSON.stringify({ issuer: ISSUER, jwks: KEYS }));
   const userCaKeys = [formatPublicKeyLine(publicKeyFromKeyObject(ca), "")];
   const trust = { userCaKeys, issuers: [TRUSTED] } as unknown as Trust;
