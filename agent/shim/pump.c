@@ -151,7 +151,7 @@ static int recorder_frame(struct pump *p, const struct frame *frame) {
 static void serve_frames(struct pump *p) {
   struct frame frame;
   int found;
-  while ((found = frame_next(p->from_recorder, &frame)) == 1 && !p->finishing) {
+  while ((found = frame_next(p->from_recorder, &frame)) == 1 && !p->finishing && !p->gone) {
     if (recorder_frame(p, &frame) < 0) p->gone = true;
     frame_drop(p->from_recorder, &frame);
   }
@@ -209,7 +209,7 @@ static void wait_and_serve(struct pump *p) {
 
   if (poll(wait, WAITS, -1) < 0) return;
   if (wait[SIGNALS].revents) handle_signals(p);
-  if (wait[USER_OUT].revents & (POLLERR | POLLHUP | POLLNVAL)) p->gone = true;
+  if ((wait[USER_OUT].revents | wait[USER_ERR].revents) & (POLLERR | POLLHUP | POLLNVAL)) p->gone = true;
   if (wait[RECORDER].revents & (POLLIN | POLLHUP | POLLERR)) from_recorder(p);
   if (wait[USER_IN].revents) user_input(p);
   if (wait[CHILD_OUT].revents) child_output(p, &p->streams.output, &p->output, 'o');
@@ -218,13 +218,16 @@ static void wait_and_serve(struct pump *p) {
 
 /* sshd tells the client of a death by signal (RFC 4254 §6.10), so die of the same one. */
 static int leave_like(const uint8_t status[2]) {
-  if (status[0] == 0) return status[1];
-  sigset_t all;
-  sigfillset(&all);
-  signal(status[1], SIG_DFL);
-  sigprocmask(SIG_UNBLOCK, &all, NULL);
-  raise(status[1]);
-  return 128 + status[1];
+  int number = status[1];
+  if (status[0] == 0) return number;
+  if (number != SIGSTOP && number != SIGTSTP && number != SIGTTIN && number != SIGTTOU) { /* those would only stop us */
+    sigset_t all;
+    sigfillset(&all);
+    signal(number, SIG_DFL);
+    sigprocmask(SIG_UNBLOCK, &all, NULL);
+    raise(number);
+  }
+  return EXIT_UNAVAILABLE; /* not a signal that anything dies of */
 }
 
 int pump(int recorder, struct buffer *from, pid_t child, struct streams *streams) {

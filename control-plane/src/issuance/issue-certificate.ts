@@ -139,7 +139,7 @@ async function refuseRevoked(
   const what = revocation.level === "member" ? "Your access" : "This SSH key";
   throw new SallyportError(
     "forbidden",
-    `${what} was revoked by ${revocation.by} ${minuteOf(revocation.at)}${reason}. Ask ${contact}.`,
+    `${what} was revoked ${minuteOf(revocation.at)} by ${revocation.by}${reason}. Ask ${contact}.`,
   );
 }
 

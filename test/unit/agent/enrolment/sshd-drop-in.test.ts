@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { AgentConfig } from "@sallyport/agent/configuration/agent-config.ts";
 import { dropInText, installDropIn, type SshdFiles } from "@sallyport/agent/enrolment/sshd-drop-in.ts";
@@ -10,7 +19,9 @@ import { temporaryDirectory } from "../support/temporary.ts";
 /** In this machine's /etc/group and /etc/passwd: `games` is in its own group, `daemon` in another. */
 const CONTRACTOR = "games";
 const OTHERS = ["daemon", "root", "nobody"];
-const TRUST = { userCaKeys: ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHR0 one", "ssh-ed25519 AAAA two"] } as unknown as Trust;
+const TRUST = {
+  userCaKeys: ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHR0 one", "ssh-ed25519 AAAA two"],
+} as unknown as Trust;
 
 /** What contractors get, and nobody else. */
 const OURS: Record<string, (directory: string) => string> = {
@@ -42,9 +53,22 @@ describe("sshd's drop-in", () => {
     mkdirSync(directory.file("conf.d"));
     spawnSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", directory.file("host_key")]);
     // The program that enrolment asks is the real sshd, with this directory's configuration in place of /etc's.
-    writeFileSync(directory.file("sshd"), `#!/bin/sh\nexec /usr/sbin/sshd -f ${directory.file("sshd_config")} "$@"\n`, { mode: 0o755 });
-    config = AgentConfig.parse({ version: 1, group: CONTRACTOR, sshdUser: "daemon", sshd: directory.file("sshd") });
-    files = { dropIn: directory.file("conf.d/10-sallyport.conf"), userCaKeys: directory.file("user_ca.pub"), certificates: [] };
+    writeFileSync(
+      directory.file("sshd"),
+      `#!/bin/sh\nexec /usr/sbin/sshd -f ${directory.file("sshd_config")} "$@"\n`,
+      { mode: 0o755 },
+    );
+    config = AgentConfig.parse({
+      version: 1,
+      group: CONTRACTOR,
+      sshdUser: "daemon",
+      sshd: directory.file("sshd"),
+    });
+    files = {
+      dropIn: directory.file("conf.d/10-sallyport.conf"),
+      userCaKeys: directory.file("user_ca.pub"),
+      certificates: [],
+    };
     operator("");
   });
 
@@ -60,7 +84,10 @@ describe("sshd's drop-in", () => {
     const spec = `user=${user},host=client.example,addr=192.0.2.7,laddr=192.0.2.1,lport=22`;
     const { status, stdout, stderr } = spawnSync(config.sshd, ["-T", "-C", spec], { encoding: "utf8" });
     assert.equal(status, 0, stderr);
-    const pairs = stdout.trim().split("\n").map((line) => [line.slice(0, line.indexOf(" ")), line.slice(line.indexOf(" ") + 1)]);
+    const pairs = stdout
+      .trim()
+      .split("\n")
+      .map((line) => [line.slice(0, line.indexOf(" ")), line.slice(line.indexOf(" ") + 1)]);
     return Object.fromEntries(pairs);
   };
   const tree = () =>
@@ -68,7 +95,10 @@ describe("sshd's drop-in", () => {
       readdirSync(directory.path, { recursive: true, withFileTypes: true })
         .filter((entry) => entry.isFile())
         .map(({ parentPath, name }) => join(parentPath, name))
-        .map((path) => [path, `${(statSync(path).mode & 0o777).toString(8)} ${readFileSync(path, "latin1")}`]),
+        .map((path) => [
+          path,
+          `${(statSync(path).mode & 0o777).toString(8)} ${readFileSync(path, "latin1")}`,
+        ]),
     );
 
   for (const [what, lines] of [
@@ -77,15 +107,26 @@ describe("sshd's drop-in", () => {
       "with a CA, keys and passwords of the operator's own",
       "TrustedUserCAKeys /etc/ssh/operator_ca.pub\nAuthorizedPrincipalsFile /etc/ssh/principals/%u\nAuthorizedKeysFile /etc/ssh/keys/%u\nPasswordAuthentication yes\nPermitTunnel yes\nHostbasedAuthentication yes\nPermitTTY no\nPubkeyAuthentication no\nPermitUserRC yes",
     ],
-    ["with the operator's commands", "AuthorizedKeysCommand /usr/bin/operator %u\nAuthorizedKeysCommandUser nobody\nForceCommand /usr/bin/operator\nAuthenticationMethods publickey,password"],
-    ["with a Match of the operator's behind ours", `Match Group ${CONTRACTOR}\n  PasswordAuthentication yes\n  ForceCommand none\n  AuthorizedKeysFile .ssh/authorized_keys\n  DisableForwarding no\nMatch User daemon\n  PermitTTY no`],
-    ["with a Match of the operator's for all", "Match all\n  TrustedUserCAKeys /etc/ssh/operator_ca.pub\n  PasswordAuthentication yes"],
+    [
+      "with the operator's commands",
+      "AuthorizedKeysCommand /usr/bin/operator %u\nAuthorizedKeysCommandUser nobody\nForceCommand /usr/bin/operator\nAuthenticationMethods publickey,password",
+    ],
+    [
+      "with a Match of the operator's behind ours",
+      `Match Group ${CONTRACTOR}\n  PasswordAuthentication yes\n  ForceCommand none\n  AuthorizedKeysFile .ssh/authorized_keys\n  DisableForwarding no\nMatch User daemon\n  PermitTTY no`,
+    ],
+    [
+      "with a Match of the operator's for all",
+      "Match all\n  TrustedUserCAKeys /etc/ssh/operator_ca.pub\n  PasswordAuthentication yes",
+    ],
   ] as const) {
     it(`gives contractors exactly our settings, and nobody else any: ${what}`, () => {
       operator(lines);
       const before = new Map([CONTRACTOR, ...OTHERS].map((user) => [user, effective(user)]));
       installDropIn(files, TRUST, config);
-      const expected = Object.fromEntries(Object.entries(OURS).map(([key, value]) => [key, value(directory.path)]));
+      const expected = Object.fromEntries(
+        Object.entries(OURS).map(([key, value]) => [key, value(directory.path)]),
+      );
       assert.deepEqual(effective(CONTRACTOR), { ...before.get(CONTRACTOR), ...expected });
       for (const user of OTHERS) assert.deepEqual(effective(user), before.get(user), user);
       assert.equal(readFileSync(files.userCaKeys, "utf8"), `${TRUST.userCaKeys.join("\n")}\n`);

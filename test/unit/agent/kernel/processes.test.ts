@@ -24,7 +24,11 @@ describe("processes", () => {
   });
   afterEach(async () => {
     for (const child of children) child.stdin?.destroy();
-    await Promise.all(children.filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null).map((child) => once(child, "exit")));
+    await Promise.all(
+      children
+        .filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null)
+        .map((child) => once(child, "exit")),
+    );
   });
 
   /** A process that has said "up" and ends with its standard input. */
@@ -62,7 +66,10 @@ describe("processes", () => {
     children[0]?.stdin?.destroy();
     await once(children[0] as ChildProcess, "exit");
     assert.equal(isAlive(stat), false);
-    assert.deepEqual([processStat(pid), uidOf(pid), executableOf(pid), peerAddress(pid)], [null, null, null, null]);
+    assert.deepEqual(
+      [processStat(pid), uidOf(pid), executableOf(pid), peerAddress(pid)],
+      [null, null, null, null],
+    );
     for (const bad of [0, -1, Number.NaN, 2 ** 31]) assert.equal(processStat(bad), null);
   });
 
@@ -81,7 +88,10 @@ describe("processes", () => {
     const beside = await start("");
     await within(2000, "two below", () => descendantsOf(root).length === 2);
     const below = descendantsOf(root);
-    assert.deepEqual(below.map(({ parent }) => parent), [root, below[0]?.pid]);
+    assert.deepEqual(
+      below.map(({ parent }) => parent),
+      [root, below[0]?.pid],
+    );
     assert.ok(!below.some(({ pid }) => pid === root || pid === beside));
     assert.deepEqual(descendantsOf(beside), []);
   });
@@ -89,7 +99,9 @@ describe("processes", () => {
 
 describe("the peer of a process", () => {
   const listener = (server: ReturnType<typeof createServer>, host: string) =>
-    new Promise<number>((resolve) => server.listen(0, host, () => resolve((server.address() as { port: number }).port)));
+    new Promise<number>((resolve) =>
+      server.listen(0, host, () => resolve((server.address() as { port: number }).port)),
+    );
 
   for (const [what, listen, to, expected] of [
     ["IPv4", "127.0.0.1", "127.0.0.1", "127.0.0.1"],

@@ -1,7 +1,16 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, closeSync, constants, fstatSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readFileSync,
+  readSync,
+  writeSync,
+} from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { socketCredentials } from "@sallyport/agent/kernel/socket-credentials.ts";
 import {
@@ -54,7 +63,9 @@ describe("who has connected to a Unix socket", () => {
 });
 
 describe("a terminal", () => {
-  const { native } = nodePty as unknown as { native: { open(c: number, r: number): { master: number; slave: number } } };
+  const { native } = nodePty as unknown as {
+    native: { open(c: number, r: number): { master: number; slave: number } };
+  };
   let master: number;
   let slave: number;
   beforeEach(() => {
@@ -63,7 +74,8 @@ describe("a terminal", () => {
   afterEach(() => {
     for (const fd of [master, slave]) closeSync(fd);
   });
-  const stty = (...modes: string[]) => spawnSync("stty", modes, { stdio: [slave, "pipe", "inherit"] }).stdout.toString();
+  const stty = (...modes: string[]) =>
+    spawnSync("stty", modes, { stdio: [slave, "pipe", "inherit"] }).stdout.toString();
 
   for (const [modes, off] of [
     [["sane"], false],
@@ -89,7 +101,11 @@ describe("a terminal", () => {
   });
 
   it("has the size that was set, whatever it was", () => {
-    for (const [columns, rows] of [[132, 43], [1, 1], [65535, 65535]] as const) {
+    for (const [columns, rows] of [
+      [132, 43],
+      [1, 1],
+      [65535, 65535],
+    ] as const) {
       setWindowSize(master, columns, rows);
       assert.equal(stty("size"), `${rows} ${columns}\n`);
     }
@@ -97,7 +113,9 @@ describe("a terminal", () => {
 
   it("has a session while the program lives that it controls", async () => {
     assert.equal(hasSession(master), false);
-    const shell = spawn("setsid", ["--ctty", "sh", "-c", "echo up >&3; read -r _"], { stdio: [slave, slave, slave, "pipe"] });
+    const shell = spawn("setsid", ["--ctty", "sh", "-c", "echo up >&3; read -r _"], {
+      stdio: [slave, slave, slave, "pipe"],
+    });
     await once(shell.stdio[3] as NodeJS.ReadableStream, "data");
     assert.equal(hasSession(master), true);
     writeSync(master, "\n");

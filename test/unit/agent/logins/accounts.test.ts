@@ -13,16 +13,29 @@ describe("accounts", () => {
   };
 
   it("are read as passwd(5) has them", () => {
-    const accounts = passwd("root:x:0:0:root:/root:/bin/bash", "deploy:x:1001:1002:Deploy,,,:/home/deploy:/bin/dash", "plain:x:7:8:::");
+    const accounts = passwd(
+      "root:x:0:0:root:/root:/bin/bash",
+      "deploy:x:1001:1002:Deploy,,,:/home/deploy:/bin/dash",
+      "plain:x:7:8:::",
+    );
     const deploy = { name: "deploy", uid: 1001, gid: 1002, home: "/home/deploy", shell: "/bin/dash" };
     assert.deepEqual(accounts.get("deploy"), deploy);
     assert.equal(accounts.get("plain")?.shell, "/bin/sh", "an empty shell means this one");
-    for (const none of ["", "nobody", "x", "constructor", "__proto__"]) assert.equal(accounts.get(none), undefined);
+    for (const none of ["", "nobody", "x", "constructor", "__proto__"])
+      assert.equal(accounts.get(none), undefined);
   });
 
   it("skip lines that are none", () => {
-    const accounts = passwd("", "# comment", "+::::::", "short:x:1", "nouid:x::1::/:/bin/sh", ":x:5:5::/:/bin/sh");
-    for (const name of ["+", "short", "nouid", "", "# comment"]) assert.equal(accounts.get(name), undefined, name);
+    const accounts = passwd(
+      "",
+      "# comment",
+      "+::::::",
+      "short:x:1",
+      "nouid:x::1::/:/bin/sh",
+      ":x:5:5::/:/bin/sh",
+    );
+    for (const name of ["+", "short", "nouid", "", "# comment"])
+      assert.equal(accounts.get(name), undefined, name);
   });
 
   it("that stand there twice are the first: getpwnam(3), and so sshd, take that one", () => {
@@ -61,7 +74,11 @@ describe("accounts", () => {
       it(`${safe ? "with" : "not with"} ${shell || "no shell"}`, () => {
         const reason = passwd(`deploy:x:1001:1001::/home/deploy:${shell}`).unsafe("deploy", SHIM);
         if (safe) assert.equal(reason, null);
-        else assert.equal(reason, `login shell ${shell} runs files that the user can write before the recorder starts`);
+        else
+          assert.equal(
+            reason,
+            `login shell ${shell} runs files that the user can write before the recorder starts`,
+          );
       });
     }
 

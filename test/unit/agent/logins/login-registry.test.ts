@@ -36,7 +36,12 @@ describe("the registry of logins", () => {
 
   it("has the last decision on a connection, whichever it was, and nothing of another's", () => {
     const registry = open();
-    for (const last of [login(), login({ refused }), login({ certificateHash: "def", account: "db" }), login()]) {
+    for (const last of [
+      login(),
+      login({ refused }),
+      login({ certificateHash: "def", account: "db" }),
+      login(),
+    ]) {
       registry.set(last);
       assert.deepEqual(registry.get(self), last);
       assert.deepEqual(open().get(self), last, "after a restart too");

@@ -50,13 +50,15 @@ describe("the socket that AuthorizedPrincipalsCommand asks", () => {
     chmodSync(suite.file("run/principals.sock"), 0o666);
   });
   afterEach(async () => {
+    sshd.close();
     server.close();
     await once(server, "close");
     assert.equal(shim.findings(), "");
   });
 
   const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString("base64");
-  const command = (...args: string[]) => [shim.path, "principals", ...args].map((one) => `'${one}'`).join(" ");
+  const command = (...args: string[]) =>
+    [shim.path, "principals", ...args].map((one) => `'${one}'`).join(" ");
   const question = (key = certificate, user = "deploy") => command(`--user=${user}`, `--key=${base64(key)}`);
   /** What sshd would read of its command. It never learns more: the status is always 0 (else it logs the certificate). */
   const told = async (script: string, options?: Parameters<SshdInPlace["start"]>[1]) => {
@@ -67,8 +69,12 @@ describe("the socket that AuthorizedPrincipalsCommand asks", () => {
 
   it("answers sshd's own child, with a text that is always the same", async () => {
     const odd = await makeCertificate({ content: { keyId: '",command="/bin/sh" sallyport', serial: 7n } });
-    for (const one of [certificate, odd]) assert.equal(await told(sshd.as(SSHD_UID, question(one))), ADMITTED);
-    assert.deepEqual(decisions.map(([, { outcome }]) => outcome), ["admit", "admit"]);
+    for (const one of [certificate, odd])
+      assert.equal(await told(sshd.as(SSHD_UID, question(one))), ADMITTED);
+    assert.deepEqual(
+      decisions.map(([, { outcome }]) => outcome),
+      ["admit", "admit"],
+    );
   });
 
   it("remembers the decision by the connection, and tells of it once though sshd asks twice", async () => {

@@ -10,7 +10,10 @@ const KEYS = { keys: [{ kty: "OKP", crv: "Ed25519", x: "x", kid: "k1" }] };
 const DISCOVERY = "/.well-known/openid-configuration";
 
 type Answer = (response: ServerResponse, request: IncomingMessage) => void;
-const json = (value: unknown): Answer => (response) => response.end(JSON.stringify(value));
+const json =
+  (value: unknown): Answer =>
+  (response) =>
+    response.end(JSON.stringify(value));
 
 describe("the identity providers' keys", () => {
   const directory = temporaryDirectory();
@@ -66,7 +69,13 @@ describe("the identity providers' keys", () => {
     await fetched(cache);
     assert.equal(open("https://other.example").get(issuer), undefined);
     const [name = ""] = readdirSync(directory.file("jwks"));
-    for (const damage of ["", "{", "null", `{"issuer":"${issuer}"}`, `{"issuer":"${issuer}","jwks":{"keys":[1]}}`]) {
+    for (const damage of [
+      "",
+      "{",
+      "null",
+      `{"issuer":"${issuer}"}`,
+      `{"issuer":"${issuer}","jwks":{"keys":[1]}}`,
+    ]) {
       writeFileSync(directory.file(`jwks/${name}`), damage);
       assert.equal(open().get(issuer), undefined, damage);
     }
@@ -75,19 +84,62 @@ describe("the identity providers' keys", () => {
   });
 
   for (const [what, pattern, answer] of [
-    ["calls itself another", /it calls itself https:\/\/evil\.example$/, () => ({ [DISCOVERY]: json({ issuer: "https://evil.example", jwks_uri: `${issuer}/jwks` }) })],
-    ["calls itself the same but for a slash", /it calls itself/, () => ({ [DISCOVERY]: json({ issuer: `${issuer}/`, jwks_uri: `${issuer}/jwks` }) })],
-    ["has its keys behind plain http", /http:\/\/idp\.invalid\/jwks is not https$/, () => ({ [DISCOVERY]: json({ issuer, jwks_uri: "http://idp.invalid/jwks" }) })],
-    ["has its keys behind plain http, at a name like this machine's", /is not https$/, () => ({ [DISCOVERY]: json({ issuer, jwks_uri: "http://127.idp.invalid/jwks" }) })],
-    ["has its keys in a file", /is not https$/, () => ({ [DISCOVERY]: json({ issuer, jwks_uri: "file:///etc/passwd" }) })],
-    ["redirects", /fetch failed$/, () => ({ "/jwks": (response: ServerResponse) => response.writeHead(302, { location: `${issuer}/other` }).end(), "/other": json(KEYS) })],
-    ["fails", /answers 500$/, () => ({ "/jwks": (response: ServerResponse) => response.writeHead(500).end() })],
-    ["has none", /answers 404$/, () => ({ [DISCOVERY]: (response: ServerResponse) => response.writeHead(404).end() })],
+    [
+      "calls itself another",
+      /it calls itself https:\/\/evil\.example$/,
+      () => ({ [DISCOVERY]: json({ issuer: "https://evil.example", jwks_uri: `${issuer}/jwks` }) }),
+    ],
+    [
+      "calls itself the same but for a slash",
+      /it calls itself/,
+      () => ({ [DISCOVERY]: json({ issuer: `${issuer}/`, jwks_uri: `${issuer}/jwks` }) }),
+    ],
+    [
+      "has its keys behind plain http",
+      /http:\/\/idp\.invalid\/jwks is not https$/,
+      () => ({ [DISCOVERY]: json({ issuer, jwks_uri: "http://idp.invalid/jwks" }) }),
+    ],
+    [
+      "has its keys behind plain http, at a name like this machine's",
+      /is not https$/,
+      () => ({ [DISCOVERY]: json({ issuer, jwks_uri: "http://127.idp.invalid/jwks" }) }),
+    ],
+    [
+      "has its keys in a file",
+      /is not https$/,
+      () => ({ [DISCOVERY]: json({ issuer, jwks_uri: "file:///etc/passwd" }) }),
+    ],
+    [
+      "redirects",
+      /fetch failed$/,
+      () => ({
+        "/jwks": (response: ServerResponse) => response.writeHead(302, { location: `${issuer}/other` }).end(),
+        "/other": json(KEYS),
+      }),
+    ],
+    [
+      "fails",
+      /answers 500$/,
+      () => ({ "/jwks": (response: ServerResponse) => response.writeHead(500).end() }),
+    ],
+    [
+      "has none",
+      /answers 404$/,
+      () => ({ [DISCOVERY]: (response: ServerResponse) => response.writeHead(404).end() }),
+    ],
     ["sends no JSON", /JSON/, () => ({ "/jwks": (response: ServerResponse) => response.end("<html>") })],
     ["sends no keys", /invalid/i, () => ({ "/jwks": json({ keys: [{ kid: "x" }] }) })],
-    ["sends too many keys", /too_big|Too big/i, () => ({ "/jwks": json({ keys: Array.from({ length: 101 }, () => KEYS.keys[0]) }) })],
+    [
+      "sends too many keys",
+      /too_big|Too big/i,
+      () => ({ "/jwks": json({ keys: Array.from({ length: 101 }, () => KEYS.keys[0]) }) }),
+    ],
     ["sends too much", /too large$/, () => ({ "/jwks": json({ ...KEYS, padding: "x".repeat(512 * 1024) }) })],
-    ["hangs up", /fetch failed|terminated/, () => ({ "/jwks": (response: ServerResponse) => response.destroy() })],
+    [
+      "hangs up",
+      /fetch failed|terminated/,
+      () => ({ "/jwks": (response: ServerResponse) => response.destroy() }),
+    ],
   ] as const) {
     it(`stay as they were when the provider ${what}`, async () => {
       const before = open();
@@ -124,11 +176,18 @@ describe("the identity providers' keys", () => {
   describe("are asked for again", () => {
     let clock: sinon.SinonFakeTimers;
     beforeEach(() => {
-      clock = sinon.useFakeTimers({ now: 1_000_000, toFake: ["Date", "setTimeout", "clearTimeout", "setInterval", "clearInterval"] });
+      clock = sinon.useFakeTimers({
+        now: 1_000_000,
+        toFake: ["Date", "setTimeout", "clearTimeout", "setInterval", "clearInterval"],
+      });
     });
     /** Lets requests that are under way come to their end, by the real clock. */
     const settled = async () => {
-      for (let quiet = 0, last = -1; quiet < 20; quiet = asked.length + troubles.length === last ? quiet + 1 : 0) {
+      for (
+        let quiet = 0, last = -1;
+        quiet < 20;
+        quiet = asked.length + troubles.length === last ? quiet + 1 : 0
+      ) {
         last = asked.length + troubles.length;
         for (let i = 0; i < 5; i++) await new Promise(setImmediate);
       }

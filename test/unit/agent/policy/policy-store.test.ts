@@ -11,13 +11,26 @@ import { temporaryDirectory } from "../support/temporary.ts";
 
 const HOST = id("hst", "1");
 const key = generateKeyPairSync("ed25519");
-const jwk = { ...key.publicKey.export({ format: "jwk" }), kid: "p1" } as { kty: "OKP"; crv: "Ed25519"; x: string; kid: string };
+const jwk = { ...key.publicKey.export({ format: "jwk" }), kid: "p1" } as {
+  kty: "OKP";
+  crv: "Ed25519";
+  x: string;
+  kid: string;
+};
 
 const bundle = (changes: Partial<Bundle> = {}, signer: KeyObject = key.privateKey) =>
   signDocument({ ...makeBundle(), ...changes }, "sallyport-bundle", "p1", signer);
 const lease = (changes: Record<string, unknown> = {}) =>
   signDocument(
-    { v: 1, hostId: HOST, bundleVersion: 7, revocationSequence: 0, issuedAt: NOW, leaseUntil: NOW + 2 * HOUR, ...changes },
+    {
+      v: 1,
+      hostId: HOST,
+      bundleVersion: 7,
+      revocationSequence: 0,
+      issuedAt: NOW,
+      leaseUntil: NOW + 2 * HOUR,
+      ...changes,
+    },
     "sallyport-lease",
     "p1",
     key.privateKey,
@@ -37,7 +50,12 @@ describe("the policy of a host", () => {
     return store;
   };
   const isRevoked = (store: PolicyStore, sequence: number) =>
-    store.revocations.find({ certificateSerial: "", keyFingerprint: "", engagementId: "", memberId: entry(sequence).target }) !== undefined;
+    store.revocations.find({
+      certificateSerial: "",
+      keyFingerprint: "",
+      engagementId: "",
+      memberId: entry(sequence).target,
+    }) !== undefined;
 
   it("is none at first", async () => {
     const store = await reopen();
@@ -56,8 +74,16 @@ describe("the policy of a host", () => {
 
   for (const [what, expected, jws] of [
     ["an older version", "bundle-older", () => bundle({ version: 6 })],
-    ["another host", "bundle-wrong-host", () => bundle({ host: { ...makeBundle().host, id: id("hst", "2") } })],
-    ["another key", "bundle-bad-signature", () => bundle({ version: 8 }, generateKeyPairSync("ed25519").privateKey)],
+    [
+      "another host",
+      "bundle-wrong-host",
+      () => bundle({ host: { ...makeBundle().host, id: id("hst", "2") } }),
+    ],
+    [
+      "another key",
+      "bundle-bad-signature",
+      () => bundle({ version: 8 }, generateKeyPairSync("ed25519").privateKey),
+    ],
     ["a lease for a bundle", "bundle-bad-signature", () => lease()],
     ["no document", "bundle-bad-signature", async () => "x"],
     ["nothing", "bundle-bad-signature", async () => ""],
@@ -81,7 +107,10 @@ describe("the policy of a host", () => {
 
   it("stays as it was when it cannot be stored", async () => {
     const store = new PolicyStore(directory.file("no/where"), HOST, [jwk]);
-    await assert.rejects(bundle().then((jws) => store.accept(jws)), /ENOENT/);
+    await assert.rejects(
+      bundle().then((jws) => store.accept(jws)),
+      /ENOENT/,
+    );
     assert.equal(store.bundle, null);
   });
 
@@ -113,7 +142,10 @@ describe("the policy of a host", () => {
     }
 
     it("only with a bundle", async () => {
-      await assert.rejects(lease().then((jws) => open().renew(jws)), code("bundle-older"));
+      await assert.rejects(
+        lease().then((jws) => open().renew(jws)),
+        code("bundle-older"),
+      );
       assert.ok(!existsSync(directory.file("bundle.jws")));
     });
   });
@@ -131,13 +163,20 @@ describe("the policy of a host", () => {
       await store.accept(await bundle());
       store.revoke(entry(3));
       await store.accept(await bundle({ version: 8, revocationSequence: 2, revocations: [entry(2)] }));
-      assert.deepEqual([isRevoked(store, 2), isRevoked(store, 3), store.revocations.sequence], [true, true, 3]);
-      await store.accept(await bundle({ version: 9, revocationSequence: 3, revocations: [entry(2), entry(3)] }));
+      assert.deepEqual(
+        [isRevoked(store, 2), isRevoked(store, 3), store.revocations.sequence],
+        [true, true, 3],
+      );
+      await store.accept(
+        await bundle({ version: 9, revocationSequence: 3, revocations: [entry(2), entry(3)] }),
+      );
       assert.deepEqual([isRevoked(store, 2), isRevoked(store, 3), store.revocations.size], [true, true, 2]);
     });
 
     it("that the bundle has, after a restart", async () => {
-      await open().accept(await bundle({ revocationSequence: 1, revocations: [makeRevocation("member", MEMBER)] }));
+      await open().accept(
+        await bundle({ revocationSequence: 1, revocations: [makeRevocation("member", MEMBER)] }),
+      );
       const { revocations } = await reopen();
       assert.deepEqual([revocations.size, revocations.sequence], [1, 1]);
     });
@@ -146,7 +185,10 @@ describe("the policy of a host", () => {
   describe("is none after damage", () => {
     for (const [what, damage] of [
       ["cut off", (text: string) => text.slice(0, text.length / 2)],
-      ["one letter changed", (text: string) => text.replace(/\.(.)/, (_, letter) => (letter === "A" ? ".B" : ".A"))],
+      [
+        "one letter changed",
+        (text: string) => text.replace(/\.(.)/, (_, letter) => (letter === "A" ? ".B" : ".A")),
+      ],
       ["empty", () => ""],
       ["zeros", (text: string) => "\0".repeat(text.length)],
       ["its lease alone", (text: string) => text.split("\n").slice(1).join("\n")],
@@ -155,7 +197,10 @@ describe("the policy of a host", () => {
         const before = open();
         await before.accept(await bundle());
         await before.renew(await lease());
-        writeFileSync(directory.file("bundle.jws"), damage(readFileSync(directory.file("bundle.jws"), "utf8")));
+        writeFileSync(
+          directory.file("bundle.jws"),
+          damage(readFileSync(directory.file("bundle.jws"), "utf8")),
+        );
         const store = open();
         await assert.rejects(store.load(), code("bundle-bad-signature"));
         assert.deepEqual([store.bundle, store.leaseUntil], [null, 0]);

@@ -20,10 +20,15 @@ describe("a command's session", () => {
   const released = (frames: ReceivedFrame[]) =>
     frames
       .filter(({ type }) => type === "a")
-      .reduce<number[]>(([o = 0, e = 0], { data }) => [o + data.readUInt32BE(0), e + data.readUInt32BE(4)], [0, 0]);
+      .reduce<number[]>(
+        ([o = 0, e = 0], { data }) => [o + data.readUInt32BE(0), e + data.readUInt32BE(4)],
+        [0, 0],
+      );
   const recorded = (directory: string, wanted: number) =>
     Buffer.concat(
-      [...recordingFrames(readBlocks(directory))].filter(({ kind }) => kind === wanted).map(({ data }) => data),
+      [...recordingFrames(readBlocks(directory))]
+        .filter(({ kind }) => kind === wanted)
+        .map(({ data }) => data),
     ).toString();
 
   it("is told to run exactly the bytes that were sent", async () => {

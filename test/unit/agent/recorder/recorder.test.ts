@@ -51,9 +51,15 @@ describe("a recorder", () => {
     const [shim, other] = [recorder.connect(), recorder.connect()];
     shim.hello(ticket.ticket);
     other.hello(ticket.ticket);
-    assert.deepEqual(await Promise.race([shim.rest(), other.rest()]), [], "one of two with the same ticket has to go");
+    assert.deepEqual(
+      await Promise.race([shim.rest(), other.rest()]),
+      [],
+      "one of two with the same ticket has to go",
+    );
     recorder.send(ticket);
-    const start = await Promise.race([shim, other].map((one) => one.nextOf("x").then((x) => x ?? new Promise(() => {}))));
+    const start = await Promise.race(
+      [shim, other].map((one) => one.nextOf("x").then((x) => x ?? new Promise(() => {}))),
+    );
     assert.ok(start);
   });
 
@@ -68,7 +74,10 @@ describe("a recorder", () => {
     const gone = await Promise.race([first.closed.then(() => "first"), second.closed.then(() => "second")]);
     assert.equal(gone, "second");
     first.send("w", Buffer.of(0, 0));
-    assert.deepEqual((await first.rest()).map(({ type }) => type), ["z"]);
+    assert.deepEqual(
+      (await first.rest()).map(({ type }) => type),
+      ["z"],
+    );
   });
 
   for (const [how, leave] of [
@@ -96,10 +105,19 @@ describe("a recorder", () => {
     assert.deepEqual(await shim.rest(), []);
     await recorder.says("failed", ticket.live.session);
     other.send("w", Buffer.of(0, 0));
-    assert.deepEqual((await other.rest()).map(({ type }) => type), ["z"]);
+    assert.deepEqual(
+      (await other.rest()).map(({ type }) => type),
+      ["z"],
+    );
     await stillWorks();
-    const about = recorder.said.filter((one) => sessionOf(one) === ticket.live.session).map(({ type }) => type);
-    assert.deepEqual(about, ["failed"], "the agent recovers what has failed: nothing may be written after that");
+    const about = recorder.said
+      .filter((one) => sessionOf(one) === ticket.live.session)
+      .map(({ type }) => type);
+    assert.deepEqual(
+      about,
+      ["failed"],
+      "the agent recovers what has failed: nothing may be written after that",
+    );
   });
 
   it("leaves, once drained, when everything has been handed over", async () => {
@@ -145,8 +163,14 @@ describe("a recorder whose disk is full", () => {
       const frames = await shim.rest();
       const [last, text] = [frames.pop(), frames.pop()];
       assert.deepEqual(last, { type: "z", data: Buffer.of(0, 254) });
-      assert.match(String(text?.data), /^sallyport: this session cannot be recorded any longer, so it ends\..*\r\n$/);
-      const released = frames.reduce((sum, { type, data }) => sum + (type === "a" ? data.readUInt32BE(0) : 0), 0);
+      assert.match(
+        String(text?.data),
+        /^sallyport: this session cannot be recorded any longer, so it ends\..*\r\n$/,
+      );
+      const released = frames.reduce(
+        (sum, { type, data }) => sum + (type === "a" ? data.readUInt32BE(0) : 0),
+        0,
+      );
       assert.ok(released < 1024 * 1024, `${released} bytes shown with 1 MiB of disk`);
       assert.match((await recorder.says("failed", session)).message, /ENOSPC/);
       await within(1000, "it goes on", () => recorder.alive);

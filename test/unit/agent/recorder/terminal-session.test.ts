@@ -3,9 +3,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { closeSync, constants, openSync, readdirSync, readFileSync, statSync } from "node:fs";
+import type { Duplex } from "node:stream";
 import { recordingFrames } from "@sallyport/core/recording/chain.ts";
 import { FrameKind } from "@sallyport/core/recording/frame.ts";
-import type { Duplex } from "node:stream";
 import { readBlocks, recordedOutput } from "../../uplink/spool/spool.ts";
 import { RecorderUnderTest } from "../support/recorder.ts";
 import { type ReceivedFrame, type ScriptedShim, startField } from "../support/scripted-shim.ts";
@@ -39,7 +39,9 @@ describe("a session on a terminal", () => {
     closeSync(slave);
     shells.push(shell);
     shim.send("c");
-    shell.on("exit", (status, signal) => shim.send("w", signal === null ? Buffer.of(0, status ?? 0) : Buffer.of(1, 9)));
+    shell.on("exit", (status, signal) =>
+      shim.send("w", signal === null ? Buffer.of(0, status ?? 0) : Buffer.of(1, 9)),
+    );
     return shell;
   };
   const shown = (frames: ReceivedFrame[]) =>
@@ -72,7 +74,8 @@ describe("a session on a terminal", () => {
     const before = recorder.memory;
     shim.socket.pause();
     const shell = run(start, shim, `stty -opost; echo >&3; head -c ${MUCH} /dev/zero`);
-    const writer = () => Number(/^wchar: (\d+)/m.exec(readFileSync(`/proc/${headOf(shell)}/io`, "utf8"))?.[1]);
+    const writer = () =>
+      Number(/^wchar: (\d+)/m.exec(readFileSync(`/proc/${headOf(shell)}/io`, "utf8"))?.[1]);
     await once(shell.stdio[3] as Duplex, "data");
     await atRest(writer);
     assert.ok(writer() < MUCH / 4, `${writer()} bytes written while nobody reads`);
@@ -157,7 +160,8 @@ describe("a session on a terminal", () => {
 
   /** The process that `head` is, below a shell of ours. */
   const headOf = (shell: ChildProcess) =>
-    readFileSync(`/proc/${shell.pid}/task/${shell.pid}/children`, "utf8").trim().split(" ").at(-1) || shell.pid;
+    readFileSync(`/proc/${shell.pid}/task/${shell.pid}/children`, "utf8").trim().split(" ").at(-1) ||
+    shell.pid;
 });
 
 /** Waits until a number has not changed for a while. */

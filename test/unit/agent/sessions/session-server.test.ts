@@ -66,6 +66,7 @@ describe("the socket that a session's shim asks", () => {
     chmodSync(suite.file("run/session.sock"), 0o666);
   });
   afterEach(async () => {
+    sshd.close();
     recorder.control.destroy();
     recorder.server.close();
     pool.stop();
@@ -98,7 +99,13 @@ describe("the socket that a session's shim asks", () => {
       }
     });
     const self = processStat(process.pid) as ProcessIdentity;
-    const hello = { type: "hello", version: "test", process: self, socketPath: directory.file("recorder.sock"), sessions: [] };
+    const hello = {
+      type: "hello",
+      version: "test",
+      process: self,
+      socketPath: directory.file("recorder.sock"),
+      sessions: [],
+    };
     control.write(`${JSON.stringify(hello)}\n`);
     assert.ok(await pool.whenReady(2000));
     return { server: recorderServer, hellos, control };
@@ -126,7 +133,11 @@ describe("the socket that a session's shim asks", () => {
   const session = () => `'${shim.path}' session`;
   /** As sshd starts it: the monitor is root's, its child the account's, and the shim is below that. */
   const asSshd = (uid = UID) => sshd.as(uid, `'${sshd.path}' -c "${session()}; exit \\$?"`);
-  const start = (script = asSshd(), changes: Partial<Login> = {}, options: Parameters<SshdInPlace["start"]>[1] = {}): WaitingSshd => {
+  const start = (
+    script = asSshd(),
+    changes: Partial<Login> = {},
+    options: Parameters<SshdInPlace["start"]>[1] = {},
+  ): WaitingSshd => {
     const monitor = sshd.start(script, options);
     host.logins.set(login(monitor.identity, changes));
     return monitor;
@@ -148,14 +159,19 @@ describe("the socket that a session's shim asks", () => {
     assert.equal(Buffer.from(ticket?.command ?? "", "base64").toString(), "printf '\\377'; true");
     assert.deepEqual(ticket?.live.monitor, monitor.identity);
     const { account, kind, login: from, member, engagement, host: here } = ticket?.live.start ?? {};
-    assert.deepEqual([account, kind, member?.name, engagement?.name, here?.name], ["deploy", "command", "Alice", "acme-db", "db-1"]);
+    assert.deepEqual(
+      [account, kind, member?.name, engagement?.name, here?.name],
+      ["deploy", "command", "Alice", "acme-db", "db-1"],
+    );
     assert.equal(from?.sourceAddress, "192.0.2.7");
     assert.deepEqual(refusals, []);
   });
 
   it("keeps a command's bytes that are no text", async () => {
     const bytes = Buffer.from([0x65, 0x63, 0xff, 0xfe]);
-    const monitor = start(`SSH_ORIGINAL_COMMAND=$(printf 'ec\\377\\376'); export SSH_ORIGINAL_COMMAND; ${asSshd()}`);
+    const monitor = start(
+      `SSH_ORIGINAL_COMMAND=$(printf 'ec\\377\\376'); export SSH_ORIGINAL_COMMAND; ${asSshd()}`,
+    );
     await told(monitor);
     assert.deepEqual(Buffer.from(tickets[0]?.command ?? "", "base64"), bytes);
   });
@@ -165,9 +181,17 @@ describe("the socket that a session's shim asks", () => {
     ["a shim whose login is another connection's", "no-login", () => (start(), sshd.start(asSshd()))],
     ["a shim of another account than the login's", "wrong-uid", () => start(asSshd(1003))],
     ["a shim of root's", "wrong-uid", () => start(asSshd(0))],
-    ["a shim that a process of the user's started", "no-login", () => start(sshd.as(UID, `'${sshd.path}' -c "sh -c '${shim.path} session; exit \\$?'; exit \\$?"`))],
+    [
+      "a shim that a process of the user's started",
+      "no-login",
+      () => start(sshd.as(UID, `'${sshd.path}' -c "sh -c '${shim.path} session; exit \\$?'; exit \\$?"`)),
+    ],
     ["a shim below the monitor itself", "no-login", () => start(sshd.as(UID, session()))],
-    ["a shim below another program", "no-login", () => start(sshd.as(UID, `sh -c "${session()}; exit \\$?"`))],
+    [
+      "a shim below another program",
+      "no-login",
+      () => start(sshd.as(UID, `sh -c "${session()}; exit \\$?"`)),
+    ],
     ["a login whose identity was not proven", "no-login", () => start(asSshd(), { identity: null })],
   ] as const) {
     it(`gives nothing to ${what}`, async () => {
@@ -184,7 +208,9 @@ describe("the socket that a session's shim asks", () => {
 
   it("decides once more, and tells why not", async () => {
     const monitor = start();
-    Object.assign(host.condition.bundle.engagements[0] ?? {}, { ended: { at: NOW - 60, by: "sam", reason: "" } });
+    Object.assign(host.condition.bundle.engagements[0] ?? {}, {
+      ended: { at: NOW - 60, by: "sam", reason: "" },
+    });
     assert.match(await told(monitor), /^sallyport: .*acme-db.*ended/);
     assert.deepEqual([refusals, tickets], [["engagement-ended"], []]);
   });

@@ -8,13 +8,16 @@ import {
   MAX_SHIM_FRAME,
   ShimFrameReader,
   shimFrame,
-  writeShimFrameHead,
   TICKET_LENGTH,
+  writeShimFrameHead,
 } from "@sallyport/agent/shim/shim-protocol.ts";
 import fc from "fast-check";
 
-const bytes = fc.uint8Array({ maxLength: 200 }).map((array) => Buffer.from(array));
-const frames = fc.array(fc.record({ type: fc.constantFrom(..."qsprghcijoenwxdtaz"), data: bytes }), { maxLength: 20 });
+const bytes = fc.uint8Array({ maxLength: 200, size: "max" }).map((array) => Buffer.from(array));
+const frames = fc.array(fc.record({ type: fc.constantFrom(..."qsprghcijoenwxdtaz"), data: bytes }), {
+  maxLength: 20,
+  size: "max",
+});
 const cuts = fc.infiniteStream(fc.integer({ min: 1, max: 40 }));
 
 /** All that comes out of a reader for a stream cut into pieces; null at the place where it gives up. */
@@ -44,9 +47,12 @@ describe("the shim's frames", () => {
 
   it("of random bytes are the same however the stream is cut", () => {
     // Mostly short lengths, so that there are frames to find.
-    const piece = fc.oneof(bytes, fc.integer({ min: 0, max: 30 }).map((length) => Buffer.from([0, 0, 0, length])));
+    const piece = fc.oneof(
+      bytes,
+      fc.integer({ min: 0, max: 30 }).map((length) => Buffer.from([0, 0, 0, length])),
+    );
     fc.assert(
-      fc.property(fc.array(piece, { maxLength: 30 }), cuts, cuts, (pieces, one, other) => {
+      fc.property(fc.array(piece, { maxLength: 30, size: "max" }), cuts, cuts, (pieces, one, other) => {
         const stream = Buffer.concat(pieces);
         const [a, b] = [readIn(stream, one), readIn(stream, other)];
         // Where a reader gives up it may hold back whole frames of the same piece; what it gave is the same.
@@ -93,7 +99,8 @@ describe("what the shim says", () => {
         const parts = values.map((value) => Buffer.from(value));
         const data = Buffer.concat(parts.flatMap((part) => [uint32(part.length), part]));
         assert.deepEqual(decodeArguments(data), values);
-        if (data.length > cut) assert.equal(decodeArguments(Buffer.concat([data, Buffer.alloc(cut + 1, 1)])), null);
+        if (data.length > cut)
+          assert.equal(decodeArguments(Buffer.concat([data, Buffer.alloc(cut + 1, 1)])), null);
       }),
     );
     assert.equal(decodeArguments(Buffer.from("ffffffff61", "hex")), null);
@@ -126,7 +133,8 @@ describe("what the shim says", () => {
     assert.deepEqual(decodeSessionRequest(Buffer.from([1, 1, 0])), { terminal: true, command: null });
     const command = Buffer.from([1, 0, 1, 0xff, 0x0a]);
     assert.deepEqual(decodeSessionRequest(command), { terminal: false, command: Buffer.from([0xff, 0x0a]) });
-    for (const bad of [[], [1, 1], [2, 1, 0], [0, 1, 0]]) assert.equal(decodeSessionRequest(Buffer.from(bad)), null);
+    for (const bad of [[], [1, 1], [2, 1, 0], [0, 1, 0]])
+      assert.equal(decodeSessionRequest(Buffer.from(bad)), null);
   });
 
   it("as a child's end is a status or a signal", () => {
@@ -138,7 +146,7 @@ describe("what the shim says", () => {
   it("never makes a decoder throw", () => {
     const decoders = [decodeArguments, decodeSessionRequest, decodeHello, decodeChildStatus];
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 300 }), (array) => {
+      fc.property(fc.uint8Array({ maxLength: 300, size: "max" }), (array) => {
         for (const decode of decoders) decode(Buffer.from(array));
       }),
       { numRuns: 1000 },

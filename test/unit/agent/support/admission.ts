@@ -23,10 +23,16 @@ export interface AdmittingHost {
 }
 
 export function makeAdmittingHost(directory: string, shim: string): AdmittingHost {
-  writeFileSync(join(directory, "passwd"), `root:x:0:0::/root:/bin/sh\ndeploy:x:1001:1002::/home/deploy:${shim}\n`);
+  writeFileSync(
+    join(directory, "passwd"),
+    `root:x:0:0::/root:/bin/sh\ndeploy:x:1001:1002::/home/deploy:${shim}\n`,
+  );
   const [member] = makeBundle().members;
   if (member === undefined) throw new TypeError("no member");
-  const bundle = { ...makeBundle(), members: [{ ...member, identities: [{ issuer: ISSUER, subject: "alice" }] }] };
+  const bundle = {
+    ...makeBundle(),
+    members: [{ ...member, identities: [{ issuer: ISSUER, subject: "alice" }] }],
+  };
   const condition = { ...makeScenario().condition, bundle };
   new JwksCache(join(directory, "jwks"), [ISSUER], () => {}); // makes the directory
   writeFileSync(join(directory, "jwks/keys.json"), JSON.stringify({ issuer: ISSUER, jwks: KEYS }));
@@ -34,7 +40,12 @@ export function makeAdmittingHost(directory: string, shim: string): AdmittingHos
   const trust = { userCaKeys, issuers: [TRUSTED] } as unknown as Trust;
   return {
     condition,
-    decider: new Decider({ trust, jwks: new JwksCache(join(directory, "jwks"), [ISSUER], () => {}), condition: () => condition, now: () => NOW }),
+    decider: new Decider({
+      trust,
+      jwks: new JwksCache(join(directory, "jwks"), [ISSUER], () => {}),
+      condition: () => condition,
+      now: () => NOW,
+    }),
     logins: new LoginRegistry(join(directory, "logins")),
     accounts: new Accounts(join(directory, "passwd")),
   };

@@ -6,7 +6,12 @@ import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { processStat } from "@sallyport/agent/kernel/processes.ts";
-import { FromRecorder, LineReader, type Ticket, type ToRecorder } from "@sallyport/agent/recorders/control-messages.ts";
+import {
+  FromRecorder,
+  LineReader,
+  type Ticket,
+  type ToRecorder,
+} from "@sallyport/agent/recorders/control-messages.ts";
 import { until } from "../../../../demo/light-host/until.ts";
 import { hostKeys, makeSpool, newSession, type Spool, startRecord } from "../../uplink/spool/spool.ts";
 import { ScriptedShim } from "./scripted-shim.ts";
@@ -27,7 +32,9 @@ export class RecorderUnderTest {
     [this.#directory, this.spool, this.#server] = [directory, spool, server];
     server.on("connection", (socket) => this.#listen(socket));
     const script = join(import.meta.dirname, "recorder-process.ts");
-    this.#process = spawn(process.execPath, [script, directory, spool.path], { stdio: ["pipe", "inherit", "inherit"] });
+    this.#process = spawn(process.execPath, [script, directory, spool.path], {
+      stdio: ["pipe", "inherit", "inherit"],
+    });
     this.exited = once(this.#process, "exit").then(([status]) => status as number | null);
   }
 
@@ -97,14 +104,24 @@ export class RecorderUnderTest {
     shim.hello(ticket.ticket);
     const start = await shim.nextOf("x");
     if (start === null) throw new Error("no session came to be");
-    return { shim, start, session: ticket.live.session, directory: join(this.spool.path, ticket.live.session) };
+    return {
+      shim,
+      start,
+      session: ticket.live.session,
+      directory: join(this.spool.path, ticket.live.session),
+    };
   }
 
   /** Waits for a message of a type, about one session if one is given. */
-  async says<T extends FromRecorder["type"]>(type: T, session?: string): Promise<Extract<FromRecorder, { type: T }>> {
+  async says<T extends FromRecorder["type"]>(
+    type: T,
+    session?: string,
+  ): Promise<Extract<FromRecorder, { type: T }>> {
     let found: FromRecorder | undefined;
     const there = () => {
-      found = this.said.find((one) => one.type === type && (session === undefined || sessionOf(one) === session));
+      found = this.said.find(
+        (one) => one.type === type && (session === undefined || sessionOf(one) === session),
+      );
       return found !== undefined;
     };
     if (!(await until(there, 10_000))) throw new Error(`the recorder does not say ${type}`);

@@ -16,13 +16,18 @@ export interface SanitizedShim {
 export function buildShim(runDirectory: string, buildDirectory: string): SanitizedShim {
   cpSync(SOURCES, buildDirectory, { recursive: true });
   const goal = "sallyport-shim-sanitized";
-  const made = spawnSync("make", ["-s", "-B", "-C", buildDirectory, goal, `RUN_DIRECTORY=${runDirectory}`], { encoding: "utf8" });
+  const made = spawnSync("make", ["-s", "-B", "-C", buildDirectory, goal, `RUN_DIRECTORY=${runDirectory}`], {
+    encoding: "utf8",
+  });
   if (made.status !== 0) throw new Error(`the shim does not build: ${made.stderr}`);
   const log = join(buildDirectory, "finding");
   return {
     path: join(buildDirectory, goal),
     // The shim leaves memory to exit(2), as it should.
-    env: { ASAN_OPTIONS: `detect_leaks=0:log_path=${log}`, UBSAN_OPTIONS: `log_path=${log}:print_stacktrace=1` },
+    env: {
+      ASAN_OPTIONS: `detect_leaks=0:log_path=${log}`,
+      UBSAN_OPTIONS: `log_path=${log}:print_stacktrace=1`,
+    },
     findings: () =>
       readdirSync(buildDirectory)
         .filter((name) => name.startsWith("finding"))

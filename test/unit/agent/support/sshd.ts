@@ -8,6 +8,7 @@ import type { SanitizedShim } from "./shim.ts";
 export class SshdInPlace {
   readonly path: string;
   readonly #shim: SanitizedShim;
+  readonly #started: ChildProcess[] = [];
 
   constructor(path: string, shim: SanitizedShim) {
     copyFileSync("/bin/dash", path);
@@ -15,14 +16,23 @@ export class SshdInPlace {
   }
 
   /** Starts `script` as a child of ours would be; it waits until `go` is called. */
-  start(script: string, options: { program?: string; uid?: number; env?: Record<string, string> } = {}): WaitingSshd {
+  start(
+    script: string,
+    options: { program?: string; uid?: number; env?: Record<string, string> } = {},
+  ): WaitingSshd {
     const { program = this.path, uid, env } = options;
     const child = spawn(program, ["-c", `read -r _; ${script}; exit $?`], {
       env: { PATH: "/usr/bin:/bin", ...this.#shim.env, ...env },
       stdio: ["pipe", "pipe", "pipe"],
       ...(uid === undefined ? {} : { uid, gid: uid }),
     });
+    this.#started.push(child);
     return new WaitingSshd(child);
+  }
+
+  /** Ends those that never went. */
+  close(): void {
+    for (const child of this.#started) child.kill("SIGKILL");
   }
 
   /** The shell words that run a command as another account. */
