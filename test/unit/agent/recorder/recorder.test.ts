@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { shimFrame } from "@sallyport/agent/shim/shim-protocol.ts";
 import { makeSmallSpool } from "../../uplink/spool/spool.ts";
 import { RecorderUnderTest, sessionOf } from "../support/recorder.ts";
@@ -155,7 +156,7 @@ describe("a recorder whose disk is full", () => {
       shim.socket.on("drain", () => send());
       const send = () => {
         while (sent < 8_000_000 && shim.socket.writable && !shim.socket.writableNeedDrain) {
-          shim.send("o", randomish(sent, 10_000));
+          shim.send("o", randomBytes(10_000));
           sent += 10_000;
         }
       };
@@ -179,9 +180,3 @@ describe("a recorder whose disk is full", () => {
     }
   });
 });
-
-/** Bytes that do not compress. */
-function randomish(seed: number, length: number): Buffer {
-  let state = seed + 1;
-  return Buffer.from(Array.from({ length }, () => (state = (state * 1103515245 + 12345) % 2147483648) >> 16));
-}

@@ -178,7 +178,7 @@ describe("the socket that a session's shim asks", () => {
 
   for (const [what, code, begin] of [
     ["a shim below no login", "no-login", () => sshd.start(asSshd())],
-    ["a shim whose login is another connection's", "no-login", () => (start(), sshd.start(asSshd()))],
+    ["a shim whose login is another connection's", "no-login", () => [start(), sshd.start(asSshd())].at(-1)],
     ["a shim of another account than the login's", "wrong-uid", () => start(asSshd(1003))],
     ["a shim of root's", "wrong-uid", () => start(asSshd(0))],
     [
@@ -195,7 +195,7 @@ describe("the socket that a session's shim asks", () => {
     ["a login whose identity was not proven", "no-login", () => start(asSshd(), { identity: null })],
   ] as const) {
     it(`gives nothing to ${what}`, async () => {
-      assert.match(await told(begin()), NOT_A_LOGIN);
+      assert.match(await told(begin() as WaitingSshd), NOT_A_LOGIN);
       assert.deepEqual([refusals, tickets], [[code], []]);
     });
   }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { Terminal } from "@sallyport/agent/recorder/terminal.ts";
 import { encodeStart, shimFrame } from "@sallyport/agent/shim/shim-protocol.ts";
 import { buildShim, type SanitizedShim } from "../support/shim.ts";
@@ -129,7 +129,7 @@ describe("the shim", () => {
       let recorder: Peer | undefined;
       stage.onRecorder = (peer) => {
         recorder = peer;
-        const script = 'echo "$0 $# $A-${SSH_ORIGINAL_COMMAND:-none}"';
+        const script = 'echo "$0 $# $A-$(printenv SSH_ORIGINAL_COMMAND || echo none)"';
         const instructions = {
           terminal: null,
           file: "/bin/sh",
@@ -268,6 +268,15 @@ describe("the shim", () => {
     assert.equal((await outcome).status, 254);
   });
 
+  it("leaves no command behind when its recorder goes, not even one that has hardly begun", async () => {
+    for (let i = 0; i < 20; i++) {
+      stage.admit("exec sleep 98.76", (peer) => peer.socket.end());
+      await stage.run();
+    }
+    const left = () => processes().filter((one) => one.startsWith("sleep\0") && one.includes("98.76"));
+    await within(2000, "all gone", () => left().length === 0);
+  });
+
   describe("on a terminal", () => {
     let inner: Terminal;
     beforeEach(() => {
@@ -357,6 +366,19 @@ describe("the shim", () => {
     });
   });
 });
+
+/** The command lines of all processes. */
+function processes(): string[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, "utf8");
+      } catch {
+        return ""; // it has ended
+      }
+    });
+}
 
 /** CPU time of a process so far, in clock ticks. */
 function cpu(pid: number | undefined): number {

@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { processStat } from "@sallyport/agent/kernel/processes.ts";
 import {
   FromRecorder,
@@ -31,7 +32,7 @@ export class RecorderUnderTest {
   private constructor(directory: string, spool: Spool, server: Server) {
     [this.#directory, this.spool, this.#server] = [directory, spool, server];
     server.on("connection", (socket) => this.#listen(socket));
-    const script = join(import.meta.dirname, "recorder-process.ts");
+    const script = fileURLToPath(import.meta.resolve("./recorder-process.ts"));
     this.#process = spawn(process.execPath, [script, directory, spool.path], {
       stdio: ["pipe", "inherit", "inherit"],
     });
