@@ -64,6 +64,11 @@ static void report_status(struct pump *p) {
   p->status_sent = true;
 }
 
+/* To the command and all its processes; just after its start it has no group of its own yet. */
+static void signal_command(const struct pump *p, int number) {
+  if (!p->child_reaped && kill(-p->child, number) < 0) kill(p->child, number);
+}
+
 static void handle_signals(struct pump *p) {
   struct signalfd_siginfo info;
   while (read(p->signals, &info, sizeof info) == sizeof info) {
@@ -81,9 +86,9 @@ static void handle_signals(struct pump *p) {
       frame_queue(&p->to_recorder, 'n', frame, sizeof frame, NULL, 0);
     } else if (number == SIGHUP && p->streams.pty) {
       p->gone = true;
-    } else if (!p->child_reaped) {
+    } else {
       /* RFC 4254 §6.9: a signal that the client sent; sshd passed it to us, it was meant for the command. */
-      kill(-p->child, number);
+      signal_command(p, number);
     }
   }
 }
@@ -253,6 +258,6 @@ int pump(int recorder, struct buffer *from, pid_t child, struct streams *streams
   }
   if (p.finishing) return leave_like(p.status);
   /* The recorder or the contractor is gone: the session ends. Closing our end tells the recorder, which hangs up. */
-  if (!p.child_reaped) kill(-p.child, SIGHUP);
+  signal_command(&p, SIGHUP);
   return EXIT_UNAVAILABLE;
 }

@@ -8,8 +8,9 @@ import { EventEmitter, once } from "node:events";
 import { createWriteStream, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { onlyChild } from "./processes.ts";
+import { isInhabited, onlyChild, pidNamespace } from "./processes.ts";
 import { shellWords } from "./shell-words.ts";
+import { until } from "./until.ts";
 
 const INIT = join(import.meta.dirname, "../light-host-init.sh");
 
@@ -42,6 +43,7 @@ export class HostNamespace {
   readonly #servicePids = new Map<string, number>();
   /** PID 1 of the host, as this machine numbers it. */
   pid = 0;
+  #namespace: string | undefined;
 
   private constructor(unshare: ChildProcessWithoutNullStreams) {
     this.#unshare = unshare;
@@ -76,6 +78,7 @@ export class HostNamespace {
       throw new Error(`${CANNOT}: ${Buffer.concat(said).toString().trim() || "it ended at once"}`, { cause });
     }
     namespace.pid = onlyChild(unshare.pid ?? 0);
+    namespace.#namespace = pidNamespace(namespace.pid);
     return namespace;
   }
 
@@ -185,6 +188,9 @@ export class HostNamespace {
     this.#unshare.kill("SIGKILL");
     await this.#gone;
     await Promise.all(this.#inside);
+    // PID 1 lets go of its files before the kernel has killed the others.
+    const namespace = this.#namespace;
+    if (namespace !== undefined) await until(() => !isInhabited(namespace), EMPTY_WITHIN_MS);
   }
 
   #take(line: string): void {
@@ -203,6 +209,8 @@ export class HostNamespace {
     return [`--reuid=${entry[2]}`, `--regid=${entry[3]}`, "--init-groups"];
   }
 }
+
+const EMPTY_WITHIN_MS = 5000;
 
 const CANNOT =
   "Cannot make a light host, which needs root with mount and PID namespaces and overlayfs (in a container: --privileged)";

@@ -39,7 +39,15 @@ export function listensOn(pid: number, path: string): boolean {
   return descriptors.some((fd) => inodes.has(ifAlive(() => readlinkSync(`/proc/${pid}/fd/${fd}`)) ?? ""));
 }
 
-function pidNamespace(pid: number): string | undefined {
+/** True while any process is left in a PID namespace. */
+export function isInhabited(namespace: string): boolean {
+  return readdirSync("/proc").some(
+    (entry) => /^\d+$/.test(entry) && pidNamespace(Number(entry)) === namespace,
+  );
+}
+
+/** Names the PID namespace of a process; undefined when the process is gone. */
+export function pidNamespace(pid: number): string | undefined {
   return ifAlive(() => readlinkSync(`/proc/${pid}/ns/pid`));
 }
 

@@ -269,11 +269,12 @@ describe("the shim", () => {
   });
 
   it("leaves no command behind when its recorder goes, not even one that has hardly begun", async () => {
+    const seconds = `98.${process.pid}`; // nobody else's
     for (let i = 0; i < 20; i++) {
-      stage.admit("exec sleep 98.76", (peer) => peer.socket.end());
+      stage.admit(`exec sleep ${seconds}`, (peer) => peer.socket.end());
       await stage.run();
     }
-    const left = () => processes().filter((one) => one.startsWith("sleep\0") && one.includes("98.76"));
+    const left = () => processes().filter((one) => one.startsWith("sleep\0") && one.includes(seconds));
     await within(2000, "all gone", () => left().length === 0);
   });
 
