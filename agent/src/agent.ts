@@ -149,6 +149,8 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
       recorderReady: pool.expected,
       spoolReserveFree: freeMebibytes(paths.spool) >= config.diskReserve,
       accountUnsafe: (account) => accounts.unsafe(account, config.shim),
+      sessionsOf: (memberId) =>
+        supervisor.sessions.filter((live) => live.start.member.id === memberId).length,
     }),
   });
   const principals = createPrincipalsServer({

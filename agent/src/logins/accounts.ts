@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from "node:fs";
 import { basename } from "node:path";
+import type { UnsafeAccount } from "@sallyport/core/policy/evaluate.ts";
 
 /** An account as passwd(5) has it. */
 export interface Account {
@@ -40,13 +41,15 @@ export class Accounts {
    * shell must not run files of the user first: bash does as sshd's child (`~/.bashrc`), zsh (`~/.zshenv`) and fish
    * (`config.fish`) always do. dash reads none with `-c`, and the shim is ours.
    */
-  unsafe(name: string, shim: string): string | null {
+  unsafe(name: string, shim: string): UnsafeAccount | null {
     const account = this.get(name);
-    if (account === undefined) return `account ${name} is not in ${this.#path}`;
-    if (account.uid === 0) return `account ${name} is root`;
+    const never = (reason: string): UnsafeAccount => ({ reason, acceptable: false });
+    if (account === undefined) return never(`account ${name} is not in ${this.#path}`);
+    if (account.uid === 0) return never(`account ${name} is root`);
     if (account.shell === shim) return null;
     if (["sh", "dash"].includes(basename(account.shell)) && isDash(account.shell)) return null;
-    return `login shell ${account.shell} runs files that the user can write before the recorder starts`;
+    const reason = `login shell ${account.shell} runs files that the user can write before the recorder starts`;
+    return { reason, acceptable: true };
   }
 }
 

@@ -120,6 +120,18 @@ const EXPLANATIONS: Record<RefusalCode, Explanation> = {
     what: "The account would run something before the recording begins.",
     next: TELL_OPERATOR,
   },
+  "too-many-sessions": {
+    what: "You have as many sessions on this host as the engagement allows at a time.",
+    next: "End one of them, then try again; sallyport sessions lists them.",
+  },
+  "local-policy": {
+    what: "The host's own policy allows less than your engagement.",
+    next: "Ask the host's administrators; the engagement's contact knows who they are.",
+  },
+  "clock-set-back": {
+    what: "The host's clock went back, so it cannot tell what has expired, and admits nobody.",
+    next: TELL_OPERATOR,
+  },
 };
 
 /** Explains a refusal code; undefined for one that is newer than this program. */

@@ -13,7 +13,13 @@ import { tell } from "./told.ts";
  */
 
 /** What those checks look at that a running session has as well; `continue.ts` asks them again. */
-type Moment = Pick<LoginRequest, "account" | "now">;
+interface Moment extends Pick<LoginRequest, "account" | "now"> {
+  /** Whose login or session it is. */
+  memberId: string;
+}
+
+/** One login, after it is known whose. */
+export type EngagementRequest = LoginRequest & Moment;
 
 /** Who of this host's members is this? Identity is (issuer, subject), nothing else. */
 export function checkMembership(request: LoginRequest, bundle: Bundle): Member {
@@ -30,7 +36,7 @@ export function checkMembership(request: LoginRequest, bundle: Bundle): Member {
 }
 
 /** MFA level and its age; `auth_time` is checked by us, whatever `max_age` the IdP was sent. */
-export function checkMfa(request: LoginRequest, engagement: Engagement): void {
+export function checkMfa(request: EngagementRequest, engagement: Engagement): void {
   const { mfa, authTime } = request.identity.token;
   if (!mfaSuffices(mfa, engagement.mfa.level)) {
     throw new RefusedError("mfa-required", `level ${mfa}, needed ${engagement.mfa.level}`, {
@@ -79,7 +85,7 @@ export function checkHours(request: Moment, engagement: Engagement): void {
 }
 
 /** Source networks. An address that could not be read fits none. */
-export function checkSource(request: LoginRequest, engagement: Engagement): void {
+export function checkSource(request: EngagementRequest, engagement: Engagement): void {
   if (engagement.sources.length === 0) return;
   if (request.sourceAddress === null || !inNetworks(request.sourceAddress, engagement.sources)) {
     throw new RefusedError("source-address", `from ${request.sourceAddress ?? "an unknown address"}`, {
@@ -105,10 +111,15 @@ export function checkHost(_request: Moment, engagement: Engagement, bundle: Bund
   }
 }
 
-export function checkAccount(request: Moment, engagement: Engagement): void {
-  if (!engagement.accounts.some((account) => account === request.account)) {
+/** A shared account of the engagement, or the member's own where it gives personal ones. */
+export function checkAccount(request: Moment, engagement: Engagement, bundle: Bundle): void {
+  if (!accountsOf(engagement, request.memberId, bundle).some((account) => account === request.account)) {
     throw new RefusedError("account-not-granted", `account ${request.account} is not one of it`, {
-      told: tell.accountNotGranted(engagement, request.account),
+      told: tell.accountNotGranted(
+        engagement,
+        request.account,
+        accountsOf(engagement, request.memberId, bundle),
+      ),
     });
   }
 }
@@ -117,6 +128,12 @@ export function checkApproval(_request: Moment, engagement: Engagement): void {
   if (engagement.approval.rule !== "none" && !engagement.approval.approved) {
     throw new RefusedError("approval-missing", "not approved", { told: tell.approvalMissing(engagement) });
   }
+}
+
+/** The accounts that an engagement opens to one member: the shared ones, and the member's own. */
+export function accountsOf(engagement: Engagement, memberId: string, bundle: Bundle): string[] {
+  const own = bundle.members.find((member) => member.id === memberId)?.account ?? null;
+  return engagement.personal === null || own === null ? engagement.accounts : [own, ...engagement.accounts];
 }
 
 const MAPPED_BITS = 96;

@@ -52,7 +52,7 @@ export function mustEnd(
   if (!engagement.members.includes(session.memberId)) {
     return { reason: "engagement-ended", detail: "no longer a member", told: tell.notAMember(bundle) };
   }
-  const moment = { account: session.account, now };
+  const moment = { account: session.account, memberId: session.memberId, now };
   for (const check of LASTING_CHECKS) {
     const refusal = refusalOf(() => check(moment, engagement, bundle))?.refusal;
     if (refusal !== undefined) {

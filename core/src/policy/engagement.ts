@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { AccountName, DisplayText, EpochSeconds, HostName, Id, ShortName } from "../names.ts";
+import { Forwarding, PersonalAccounts, Privilege, RecordingOptions, SessionLimits } from "./grants.ts";
 
 /** How sure the IdP was of the person: `none` < `mfa` < `phishing-resistant`. */
 export const MfaLevel = z.enum(["none", "mfa", "phishing-resistant"]);
@@ -44,9 +45,18 @@ export const Engagement = z.strictObject({
   /** Ids of members, see {@link Member}. */
   members: z.array(Id).max(10_000),
   hosts: HostSelector,
-  accounts: z.array(AccountName).min(1).max(1_000),
+  /** Accounts of the hosts that members share; may be empty where they have personal ones. */
+  accounts: z.array(AccountName).max(1_000),
+  /** Null where members get no accounts of their own. */
+  personal: PersonalAccounts.nullable().default(null),
+  privilege: Privilege.default({ sudo: "none" }),
   /** What a session may be; `commands` and `files` come with later versions. */
   mode: z.enum(["shell"]),
+  forwarding: Forwarding.prefault({}),
+  limits: SessionLimits.prefault({}),
+  recording: RecordingOptions.prefault({}),
+  /** Shared accounts may be used although their login shell runs files of the user before the recorder starts. */
+  acceptUnsafeShell: z.boolean().default(false),
   mfa: z.strictObject({
     level: MfaLevel,
     /** Oldest `auth_time` accepted, in seconds; null accepts any. */
@@ -72,6 +82,8 @@ export const Member = z.strictObject({
   email: DisplayText.nullable(),
   vendor: ShortName,
   identities: z.array(z.strictObject({ issuer: z.url(), subject: z.string().min(1).max(255) })).max(20),
+  /** Name of this person's own account on hosts that give personal accounts. */
+  account: AccountName.nullable().default(null),
 });
 export type Member = z.infer<typeof Member>;
 

@@ -9,6 +9,7 @@ import {
   checkMfa,
   checkSource,
   checkWindow,
+  type EngagementRequest,
 } from "./checks.ts";
 import type { Engagement, Member } from "./engagement.ts";
 import { type Refusal, RefusedError, refusalOf } from "./refusal.ts";
@@ -35,8 +36,16 @@ export interface HostCondition {
   recorderReady: boolean;
   /** Free space that running sessions need to end cleanly is still there. */
   spoolReserveFree: boolean;
-  /** Why this account's login shell would run files of the user before the recorder, or null when it would not. */
-  accountUnsafe(account: string): string | null;
+  /** Why this account must not be used, or null when it may be. */
+  accountUnsafe(account: string): UnsafeAccount | null;
+  /** Sessions that this member has on this host now. */
+  sessionsOf(memberId: string): number;
+}
+
+/** What is wrong with an account; `acceptable` where an engagement may accept it: its shell runs the user's files first. */
+export interface UnsafeAccount {
+  reason: string;
+  acceptable: boolean;
 }
 
 export interface Admission {
@@ -69,7 +78,8 @@ export function evaluateLogin(request: LoginRequest, host: HostCondition): Decis
     engagement = chooseEngagement(request, member, bundle, host.revocations);
     checkLease(request, host);
     checkRecorder(host);
-    checkAccountSafety(request, host);
+    checkAccountSafety(request, engagement, host);
+    checkConcurrent(member, engagement, host);
     return { outcome: "admit", member, engagement };
   } catch (error) {
     if (!(error instanceof RefusedError)) throw error;
@@ -119,7 +129,7 @@ function chooseEngagement(
   let furthest: EngagementRefusedError | undefined;
   for (const engagement of bundle.engagements) {
     if (!engagement.members.includes(member.id)) continue;
-    const refused = tryEngagement(request, engagement, bundle, () =>
+    const refused = tryEngagement({ ...request, memberId: member.id }, engagement, bundle, () =>
       checkRevocation(request, member, engagement, revocations),
     );
     if (refused === undefined) return engagement;
@@ -132,7 +142,7 @@ function chooseEngagement(
 }
 
 function tryEngagement(
-  request: LoginRequest,
+  request: EngagementRequest,
   engagement: Engagement,
   bundle: Bundle,
   checkNotRevoked: () => void,
@@ -198,9 +208,17 @@ function checkRecorder(host: HostCondition): void {
   }
 }
 
-function checkAccountSafety(request: LoginRequest, host: HostCondition): void {
-  const reason = host.accountUnsafe(request.account);
-  if (reason !== null) {
-    throw new RefusedError("account-unsafe", reason, { told: tell.accountUnsafe(request.account) });
-  }
+function checkAccountSafety(request: LoginRequest, engagement: Engagement, host: HostCondition): void {
+  const unsafe = host.accountUnsafe(request.account);
+  if (unsafe === null || (unsafe.acceptable && engagement.acceptUnsafeShell)) return;
+  throw new RefusedError("account-unsafe", unsafe.reason, { told: tell.accountUnsafe(request.account) });
+}
+
+function checkConcurrent(member: Member, engagement: Engagement, host: HostCondition): void {
+  const { concurrent } = engagement.limits;
+  const running = concurrent === null ? 0 : host.sessionsOf(member.id);
+  if (concurrent === null || running < concurrent) return;
+  throw new RefusedError("too-many-sessions", `${running} sessions, allowed ${concurrent}`, {
+    told: tell.tooManySessions(engagement, running),
+  });
 }

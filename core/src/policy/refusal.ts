@@ -28,6 +28,7 @@ export type RefusalCode =
 /** Refusals of somebody whose identity is proven: the contractor is told why, and whom to ask. */
 export type ToldRefusalCode =
   | "policy-missing"
+  | "clock-set-back"
   | "not-a-member"
   | "mfa-required"
   | "mfa-too-old"
@@ -38,6 +39,8 @@ export type ToldRefusalCode =
   | "host-not-granted"
   | "account-not-granted"
   | "approval-missing"
+  | "local-policy"
+  | "too-many-sessions"
   | "revoked"
   | "lease-expired"
   | "recorder-unavailable"

@@ -41,8 +41,8 @@ export const tell = {
     `Engagement ${nameOf(engagement)} does not allow logins from ${address === null ? "your address" : printable(address, 64)}.${ask(engagement)}`,
   hostNotGranted: (engagement: Engagement, host: string) =>
     `Engagement ${nameOf(engagement)} does not include host ${printable(host)}.${ask(engagement)}`,
-  accountNotGranted: (engagement: Engagement, account: string) =>
-    `Engagement ${nameOf(engagement)} does not allow account ${printable(account, 64)} here; it allows ${printable(engagement.accounts.slice(0, 10).join(", "))}.`,
+  accountNotGranted: (engagement: Engagement, account: string, allowed: readonly string[]) =>
+    `Engagement ${nameOf(engagement)} does not allow account ${printable(account, 64)} here; it allows ${allowed.length === 0 ? "none" : printable(allowed.slice(0, 10).join(", "))}.`,
   approvalMissing: (engagement: Engagement) =>
     `Engagement ${nameOf(engagement)} waits for approval.${ask(engagement)}`,
   revoked: (entry: Revocation, engagement: Engagement) => {
@@ -58,6 +58,8 @@ export const tell = {
   },
   leaseExpired: () =>
     "This host has lost contact with its control plane for too long and admits nobody until it is back. Try again later.",
+  tooManySessions: (engagement: Engagement, running: number) =>
+    `Engagement ${nameOf(engagement)} allows ${engagement.limits.concurrent} ${engagement.limits.concurrent === 1 ? "session" : "sessions"} at a time on this host, and you have ${running}. End one, then try again.`,
   recorderUnavailable: () =>
     "Sessions cannot be recorded on this host right now, so none may start. Try again in a minute.",
   spoolFull: () =>

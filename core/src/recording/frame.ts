@@ -70,6 +70,8 @@ export const EndRecord = z.object({
     "disconnected",
     "revoked",
     "engagement-ended",
+    "idle",
+    "too-long",
     "recorder-lost",
     "agent-stopped",
     "spool-failed",

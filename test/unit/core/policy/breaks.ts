@@ -32,6 +32,16 @@ export const BREAKS: [ToldRefusalCode, (scenario: Scenario) => void][] = [
   ["spool-full", ({ condition }) => Object.assign(condition, { spoolReserveFree: false })],
   [
     "account-unsafe",
-    ({ condition }) => Object.assign(condition, { accountUnsafe: () => "~/.bashrc is read first" }),
+    ({ condition }) =>
+      Object.assign(condition, {
+        accountUnsafe: () => ({ reason: "~/.bashrc is read first", acceptable: true }),
+      }),
+  ],
+  [
+    "too-many-sessions",
+    (scenario) => {
+      Object.assign(only(scenario).limits, { concurrent: 2 });
+      scenario.condition.sessionsOf = () => 2;
+    },
   ],
 ];

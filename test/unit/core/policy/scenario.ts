@@ -33,6 +33,12 @@ export function makeEngagement(changes: Changes<Engagement> = {}): Engagement {
     members: [MEMBER],
     hosts: { names: ["db-1"], labels: {} },
     accounts: ["deploy", "postgres"],
+    personal: null,
+    privilege: { sudo: "none" },
+    forwarding: { local: [], remote: [], agent: false, x11: false },
+    limits: { idle: null, longest: null, concurrent: null },
+    recording: { input: true, durability: "normal" },
+    acceptUnsafeShell: false,
     mode: "shell",
     mfa: { level: "mfa", maxAge: 8 * HOUR },
     hours: null,
@@ -97,6 +103,7 @@ export function makeScenario(...engagements: Engagement[]): Scenario {
       recorderReady: true,
       spoolReserveFree: true,
       accountUnsafe: () => null,
+      sessionsOf: () => 0,
     },
   };
 }

@@ -56,7 +56,10 @@ describe("what a contractor is told", () => {
 
   it("keeps the log's detail to the log", () => {
     const scenario = makeScenario();
-    scenario.condition.accountUnsafe = () => "/home/deploy/.bashrc is read by bash";
+    scenario.condition.accountUnsafe = () => ({
+      reason: "/home/deploy/.bashrc is read by bash",
+      acceptable: true,
+    });
     const decision = decide(scenario);
     assert.ok(decision.outcome === "refuse");
     assert.match(decision.refusal.detail, /bashrc/);
