@@ -40,12 +40,12 @@ export type ToldRefusalCode =
   | "account-not-granted"
   | "approval-missing"
   | "local-policy"
-  | "too-many-sessions"
   | "revoked"
   | "lease-expired"
   | "recorder-unavailable"
   | "spool-full"
-  | "account-unsafe";
+  | "account-unsafe"
+  | "too-many-sessions";
 
 /** A refused login. `detail` is for the agent's log; `told`, if any, is the text for the contractor. */
 export interface Refusal {
