@@ -50,7 +50,9 @@ static void close_stream(int *fd) {
 
 static void reap(struct pump *p) {
   int status;
-  while (!p->child_reaped && waitpid(p->child, &status, WNOHANG) == p->child) {
+  pid_t pid;
+  while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+    if (pid != p->child || p->child_reaped) continue; /* detached by the command, and adopted by us */
     p->child_reaped = true;
     p->status[0] = WIFSIGNALED(status) ? 1 : 0;
     p->status[1] = (uint8_t)(WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));

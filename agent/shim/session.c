@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -104,6 +105,8 @@ int run_session(void) {
   if (recorder < 0) return status;
   if (frame_send_all(recorder, &out) < 0) return unavailable();
   if (frame_receive(recorder, &in, &instructions, ANSWER_TIMEOUT_MS) < 0 || instructions.type != 'x') return unavailable();
+  /* What detaches itself (nohup, setsid, a daemon) becomes our child, so that it can be told whose it is (prctl(2)). */
+  prctl(PR_SET_CHILD_SUBREAPER, 1);
   pid_t child = start_child(&instructions, &outer, &streams);
   if (child < 0) return unavailable();
   frame_drop(&in, &instructions);

@@ -1,26 +1,36 @@
 import type { KeyObject } from "node:crypto";
-import { chmodSync, mkdirSync, rmSync, statfsSync } from "node:fs";
+import { chmodSync, mkdirSync, rmSync } from "node:fs";
 import type { Server } from "node:net";
 import { availableParallelism } from "node:os";
 import type { SessionId } from "@sallyport/core/names.ts";
 import { Outbox } from "@sallyport/uplink/events/outbox.ts";
 import type { Logger } from "winston";
+import { openPersonalAccounts } from "./accounts/open-personal-accounts.ts";
+import { openClock } from "./clock/open-clock.ts";
+import type { TimeSource } from "./clock/time-source.ts";
 import type { AgentConfig } from "./configuration/agent-config.ts";
 import type { Paths } from "./configuration/paths.ts";
 import type { PinnedTrust } from "./configuration/pinned-trust.ts";
 import { ControlPlaneSync } from "./control-plane/control-plane-sync.ts";
-import { loginEvent, sessionEndedEvent, troubleEvent } from "./events.ts";
+import { loginEvent, loginIncident, sessionEndedEvent, troubleEvent } from "./events.ts";
+import { HostFactsKeeper } from "./facts/host-facts.ts";
 import { Accounts } from "./logins/accounts.ts";
 import { Decider } from "./logins/decide.ts";
 import { LoginRegistry } from "./logins/login-registry.ts";
 import { createPrincipalsServer } from "./logins/principals-server.ts";
+import { agentMetrics } from "./metrics/agent-metrics.ts";
 import { JwksCache } from "./policy/jwks-cache.ts";
+import { openLocalPolicies } from "./policy/open-local-policies.ts";
 import { PolicyStore } from "./policy/policy-store.ts";
 import { RecorderPool } from "./recorders/recorder-pool.ts";
 import { recover, recoverForgotten, recoverOrphans } from "./recordings/recovery.ts";
 import { endLoginsThatMust } from "./sessions/end-logins.ts";
+import { LoginGuard } from "./sessions/guard-logins.ts";
 import { createSessionServer } from "./sessions/session-server.ts";
 import { SessionSupervisor } from "./sessions/session-supervisor.ts";
+import { openSpool } from "./spool/open-spool.ts";
+import { agentStatus } from "./status/agent-status.ts";
+import { serveHealth } from "./status/serve-health.ts";
 
 /** Time for recorders of an agent before us to come back, before new ones are started. */
 const ADOPT_MS = 300;
@@ -35,16 +45,18 @@ export interface AgentSettings {
   version: string;
   /** Program and arguments that start a recorder. */
   recorderCommand(id: string): [string, string[]];
+  /** Program and arguments that print facts about this host. */
+  factsCommand: [string, string[]];
   /** Uid of sshd's user for us. */
   sshdUid: number;
-  /** Seconds since the epoch. */
-  now(): number;
+  /** The host's clocks. */
+  time: TimeSource;
   log: Logger;
 }
 
 /** The agent, put together. `start` returns when logins are answered. */
 export async function startAgent(settings: AgentSettings): Promise<{ stop(): void }> {
-  const { config, paths, pinned, log, now } = settings;
+  const { config, paths, pinned, log } = settings;
   // Every account's shim must reach the sockets here; what is in `agent` below is root's alone.
   mkdirSync(paths.run, { recursive: true });
   chmodSync(paths.run, 0o755);
@@ -52,14 +64,34 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
     mkdirSync(directory, { recursive: true, mode: 0o700 });
 
   const outbox = new Outbox(paths.outbox);
+  const { clock, skew } = openClock({ time: settings.time, paths, outbox, log });
+  const now = () => clock.now();
   const accounts = new Accounts();
   const logins = new LoginRegistry(paths.logins);
   const policy = new PolicyStore(paths.bundle, pinned.host.id, pinned.trust.policyKeys);
   await policy
     .load()
     .catch((error: unknown) => log.error("the stored policy is not usable", { error: String(error) }));
+  clock.signedAt(policy.signedAt);
+  const personal = openPersonalAccounts({ config, accounts, policy, logins, now, outbox, log });
+  const endWhatMust = async (): Promise<SessionId[]> => {
+    personal.sync();
+    const endedSessions = await supervisor.endWhatMust();
+    await endLoginsThatMust(logins, policy, now(), (monitor) => guard.endLogin(monitor));
+    return endedSessions;
+  };
+  const local = openLocalPolicies({ config, paths, outbox, log, onChanged: () => void endWhatMust() });
+  policy.local = () => local.forSessions;
   const issuers = pinned.trust.issuers.map((issuer) => issuer.issuer);
-  const jwks = new JwksCache(paths.jwks, issuers, (message) => log.warn(message));
+  const jwks = new JwksCache(
+    paths.jwks,
+    issuers,
+    (message) => log.warn(message),
+    (issuer, seconds) => skew.note(issuer, seconds),
+  );
+
+  const facts = new HostFactsKeeper(settings.factsCommand, (message) => log.warn(message));
+  const metrics = agentMetrics(() => describe());
 
   const pool: RecorderPool = new RecorderPool({
     version: settings.version,
@@ -72,10 +104,13 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
       recoverForgotten(recovery, recorder, new Set(sessions.map((live) => live.session)));
     },
     onMessage: (message) => {
+      metrics.noteRecorder(message);
+      spool.changed(message.type === "started" ? message.live.session : message.session);
       if (message.type === "started") supervisor.add(message.live);
       else if (message.type === "sealed") sync.uploader.offer(message.session, message.sequence + 1);
-      else {
-        supervisor.remove(message.session);
+      else if (message.type !== "lapsed") {
+        const live = supervisor.remove(message.session);
+        if (live !== undefined) guard.sessionOver(live);
         if (message.type === "ended") sync.uploader.offerAll(message.session);
         else recordingFailed(message.session, message.message);
       }
@@ -84,18 +119,42 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
       log.error("a recorder has died", { ...recorder, sessions: sessions.length });
       for (const { session } of sessions) {
         supervisor.remove(session);
+        metrics.sessionEnded("recorder-lost");
         recover(recovery, session, "recorder-lost");
       }
+    },
+  });
+  const guard = new LoginGuard({
+    ...{ logins, hostId: pinned.host.id, sshd: config.sshd, shim: config.shim },
+    shims: () => pool.sessions.map((live) => live.shim),
+    onKilled: (login, kind, processes) => {
+      log.warn("processes were ended", { kind, account: login.account, processes });
+      if (kind === "watchdog-killed") metrics.watchdogKill(processes.length);
+      outbox.add(loginIncident(kind, login, processes.join("; ")));
+    },
+    onOver: () => {},
+    onForward: (login, what, forward) => {
+      const detail =
+        forward.kind === "listening"
+          ? `listening at ${forward.local}`
+          : `${forward.local} to ${forward.peer}`;
+      log.info(what, { account: login.account, ...forward });
+      outbox.add(loginIncident(what, login, detail));
     },
   });
   const supervisor = new SessionSupervisor({
     pool,
     policy,
     now,
+    endLogin: (monitor) => guard.endLogin(monitor),
     onEnded: (live, code, detail, told) => {
       log.info("session ended by policy", { session: live.session, code, detail });
       outbox.add(sessionEndedEvent(live, code, detail, told));
     },
+  });
+  const { watch: spool, space } = openSpool({
+    ...{ config, paths, outbox, pool, log },
+    liveSessions: () => supervisor.sessions,
   });
   const sync = new ControlPlaneSync({
     server: pinned.trust.controlPlane,
@@ -104,14 +163,17 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
     version: settings.version,
     spool: paths.spool,
     rejected: paths.rejected,
-    policy,
-    jwks,
-    endWhatMust: async () => {
-      const endedSessions = await supervisor.endWhatMust();
-      await endLoginsThatMust(logins, policy, now());
-      return endedSessions;
+    kept: config.localRetention > 0 ? paths.kept : null,
+    onSpoolChanged: (recording) => spool.changed(recording),
+    onRefused: (recording, reason) => {
+      log.error("a recording is not uploaded any more and set aside", { recording, reason });
+      outbox.add(troubleEvent("recording-damaged", recording, "recording-rejected", reason));
     },
+    spoolBytes: () => spool.bytes,
+    ...{ policy, jwks, clock, skew, endWhatMust },
     liveSessions: () => supervisor.sessions.map((live) => live.session),
+    facts: () => facts.current,
+    onBlockSent: () => metrics.blockUploaded(),
     outbox,
     log,
   });
@@ -126,10 +188,23 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
           troubleEvent("recording-recovered", recording, "recorder-lost", JSON.stringify(recovered)),
         );
       }
+      spool.changed(recording);
       sync.uploader.offerAll(recording);
     },
-    onDamaged: (recording: SessionId, error: unknown) => {
-      log.error("a recording makes no sense and was set aside", { recording, error: String(error) });
+    onDelayed: (recording: SessionId, error: unknown) =>
+      log.warn("a recording cannot be closed before there is room again", {
+        recording,
+        error: String(error),
+      }),
+    hasRoom: () => space.roomToClose,
+    onDamaged: (recording: SessionId, error: unknown, stuck?: unknown) => {
+      const where = stuck === undefined ? {} : { stuck: String(stuck) };
+      log.error("a recording makes no sense and was set aside", {
+        recording,
+        error: String(error),
+        ...where,
+      });
+      spool.changed(recording);
       outbox.add(troubleEvent("recording-damaged", recording, "recording-malformed", String(error)));
     },
   };
@@ -138,19 +213,27 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
     outbox.add(troubleEvent("trouble", recording, "spool-failed", message));
     recover(recovery, recording, "spool-failed");
   };
+  const describe = agentStatus({
+    ...{ version: settings.version, config, paths, pinned, policy, jwks },
+    ...{ pool, supervisor, sync, outbox, now },
+    clock: () => ({ setBack: !clock.state().trusted, skew: skew.skew() }),
+    localPolicy: () => local.state(),
+  });
   const decider = new Decider({
+    onDecided: (seconds) => metrics.decided(seconds),
     trust: pinned.trust,
     jwks,
     now,
     condition: () => ({
       bundle: policy.bundle,
+      clock: clock.state(),
+      local: local.forLogins,
       leaseUntil: policy.leaseUntil,
       revocations: policy.revocations,
       recorderReady: pool.expected,
-      spoolReserveFree: freeMebibytes(paths.spool) >= config.diskReserve,
-      accountUnsafe: (account) => accounts.unsafe(account, config.shim),
-      sessionsOf: (memberId) =>
-        supervisor.sessions.filter((live) => live.start.member.id === memberId).length,
+      spoolReserveFree: spool.admits,
+      accountUnsafe: (account) => personal.unsafe(account) ?? accounts.unsafe(account, config.shim),
+      sessionsOf: (memberId) => pool.sessions.filter((live) => live.start.member.id === memberId).length,
     }),
   });
   const principals = createPrincipalsServer({
@@ -162,6 +245,7 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
     shim: config.shim,
     now,
     log,
+    onAdmitted: (login) => guard.admitted(login),
     onDecision: (login, answer) => {
       const event = loginEvent(login, answer);
       log.info("login", {
@@ -174,6 +258,7 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
         serial: event.certificateSerial,
         monitor: login.monitor.pid,
       });
+      metrics.login(answer.outcome, event.code);
       outbox.add(event);
     },
   });
@@ -186,27 +271,42 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
     sshd: config.sshd,
     shim: config.shim,
     shell: config.shell,
+    durability: config.durability,
+    settle: (login, shim) => guard.settle(login, shim),
     log,
     onRefused: (login, code, detail) =>
       log.info("session refused", { account: login?.account, code, detail }),
   });
 
   pool.start(ADOPT_MS);
-  recoverOrphans(recovery);
+  await spool.start();
+  void recoverOrphans(recovery);
+  clock.start();
+  local.start();
   jwks.start(config.jwksRefresh);
+  facts.start();
+  personal.sync();
   sync.start();
+  guard.start();
   const sweep = setInterval(() => {
-    logins.sweep();
-    void endLoginsThatMust(logins, policy, now());
+    void endLoginsThatMust(logins, policy, now(), (monitor) => guard.endLogin(monitor));
   }, SWEEP_MS);
   await listen(principals, paths.principalsSocket);
   await listen(sessions, paths.sessionSocket);
+  const stopHealth = await serveHealth({ paths, config, describe, metrics, log });
   log.info("ready", { host: pinned.host.name, version: settings.version });
   return {
     stop() {
       clearInterval(sweep);
+      guard.stop();
+      spool.stop();
       principals.close();
       sessions.close();
+      stopHealth();
+      facts.stop();
+      personal.stop();
+      clock.stop();
+      local.stop();
       jwks.stop();
       sync.stop();
       pool.stop();
@@ -225,9 +325,4 @@ function listen(server: Server, path: string): Promise<void> {
       resolve();
     });
   });
-}
-
-function freeMebibytes(path: string): number {
-  const { bavail, bsize } = statfsSync(path);
-  return (bavail * bsize) / (1024 * 1024);
 }

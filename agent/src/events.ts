@@ -72,10 +72,43 @@ export function sessionEndedEvent(live: LiveSession, code: string, detail: strin
 
 /** Something that an operator should know. */
 export function troubleEvent(
-  type: "recording-recovered" | "recording-damaged" | "trouble",
+  type: "recording-recovered" | "recording-damaged" | "local-policy-changed" | "trouble",
   sessionId: string | null,
   code: string,
   detail: string,
 ): HostEvent {
   return event(type, { sessionId, code, detail: printable(detail, 1900) });
+}
+
+/** Something that happened to a login: processes killed, a forwarded connection, an account made. */
+export function loginIncident(
+  type: Extract<
+    HostEvent["type"],
+    "watchdog-killed" | "left-behind-ended" | "forward-opened" | "forward-closed"
+  >,
+  login: Login,
+  detail: string,
+): HostEvent {
+  return event(type, {
+    account: login.account,
+    sourceAddress: login.sourceAddress,
+    certificateSerial: login.identity?.certificateSerial ?? null,
+    memberId: login.admitted?.memberId ?? null,
+    issuer: login.identity?.token.issuer ?? null,
+    subject: login.identity?.token.subject ?? null,
+    engagementId: login.admitted?.engagementId ?? null,
+    detail: printable(detail, 1900),
+  });
+}
+
+/** What became of a member's own account; `code` where it is trouble. */
+export function accountEvent(
+  type: "account-created" | "account-locked" | "account-removed" | "trouble",
+  account: string,
+  memberId: string,
+  detail: string,
+  code?: string,
+): HostEvent {
+  const of = { account: account || null, memberId: memberId || null };
+  return event(type, { ...of, code: code ?? null, detail: printable(detail, 1900) });
 }

@@ -12,6 +12,8 @@ export const AgentConfig = z.strictObject({
   stateDirectory: z.string().default("/var/lib/sallyport"),
   /** Where the pinned trust is kept; only enrolment writes it. */
   trustFile: z.string().default("/etc/sallyport/trust.yaml"),
+  /** Policies of this host's own administrator, `*.yaml`: they narrow what the control plane's policy allows. */
+  localPolicyDirectory: z.string().default("/etc/sallyport/policy.d"),
   /** sshd's drop-in, which must sort before the distribution's own. */
   sshdDropIn: z.string().default("/etc/ssh/sshd_config.d/10-sallyport.conf"),
   /** The group of accounts that Sallyport guards. An account outside of it is not touched by anything of ours. */
@@ -26,8 +28,34 @@ export const AgentConfig = z.strictObject({
   recorders: z.int().min(0).max(256).default(0),
   /** Free space that must be left for a login to be admitted, in MiB, so that running sessions can end cleanly. */
   diskReserve: z.int().min(1).default(64),
+  /** Free inodes that must be left where the spool is for a login to be admitted; a session takes up to six. */
+  inodeReserve: z.int().min(1).default(1000),
+  /**
+   * What the spool may take, in MiB, recordings that were set aside included. When it is reached logins are refused;
+   * running sessions may take `diskReserve` more, then the largest is ended. Nothing is removed before it is uploaded.
+   */
+  spoolLimit: z.int().min(1).default(4096),
+  /**
+   * Days after which a recording that is not uploaded is reported, once a day, and one that was set aside is removed:
+   * look at `rejected/` in time.
+   */
+  spoolAge: z.int().min(1).max(3650).default(30),
+  /** Hours that recordings stay here after the control plane has stored them; they give way when room is short. */
+  localRetention: z.int().min(0).max(8760).default(0),
+  /** `strict`: for every session here, nothing is shown of a block before the block before it is on the disk. */
+  durability: z.enum(["normal", "strict"]).default("normal"),
+  /**
+   * Uids of the members' own accounts on this host, each given once and never again. Above those of ordinary accounts,
+   * systemd's (61184 to 65519) and 65535; below subordinate uids (from 100000) and those of directory services.
+   */
+  personalUids: z
+    .strictObject({ from: z.int().min(1000).max(4_000_000_000), to: z.int().min(1000).max(4_000_000_000) })
+    .refine(({ from, to }) => from <= to, "the range ends after it begins")
+    .default({ from: 70_000, to: 99_999 }),
   /** Seconds between refreshes of the identity providers' keys. */
   jwksRefresh: z.int().min(30).default(600),
+  /** The group that may read metrics from `metrics.sock`, beside root; null: root alone. */
+  metricsGroup: z.string().max(64).nullable().default(null),
   /** `info` or `debug`. */
   logLevel: z.enum(["info", "debug"]).default("info"),
 });

@@ -7,8 +7,17 @@ export const RUN_DIRECTORY = "/run/sallyport";
 export interface Paths {
   hostKey: string;
   spool: string;
+  /** In the spool, so that moving a recording there is one rename: those that make no sense or are refused. */
   rejected: string;
+  /** Likewise: those that are stored and stay for `localRetention`. */
+  kept: string;
   bundle: string;
+  /** What this host knows of the time. */
+  clock: string;
+  /** An operator's word that the clock is right. */
+  clockAccepted: string;
+  /** The local policies as they were when they were last right. */
+  lastGoodPolicies: string;
   outbox: string;
   jwks: string;
   run: string;
@@ -18,6 +27,10 @@ export interface Paths {
   privateRun: string;
   controlSocket: string;
   logins: string;
+  /** Root's alone: what `sallyport-agent status` asks. */
+  statusSocket: string;
+  /** Prometheus metrics over HTTP; root's, and the configured group's. */
+  metricsSocket: string;
   recorderSocket(id: string): string;
 }
 
@@ -27,8 +40,12 @@ export function layOutPaths(stateDirectory: string, run: string = RUN_DIRECTORY)
   return {
     hostKey: join(stateDirectory, "host.key"),
     spool: join(stateDirectory, "spool"),
-    rejected: join(stateDirectory, "rejected"),
+    rejected: join(stateDirectory, "spool", "rejected"),
+    kept: join(stateDirectory, "spool", "kept"),
     bundle: join(stateDirectory, "bundle.jws"),
+    clock: join(stateDirectory, "clock.json"),
+    clockAccepted: join(stateDirectory, "clock-accepted"),
+    lastGoodPolicies: join(stateDirectory, "local-policy"),
     outbox: join(stateDirectory, "events.jsonl"),
     jwks: join(stateDirectory, "jwks"),
     run,
@@ -37,6 +54,8 @@ export function layOutPaths(stateDirectory: string, run: string = RUN_DIRECTORY)
     privateRun,
     controlSocket: join(privateRun, "control.sock"),
     logins: join(privateRun, "logins"),
+    statusSocket: join(privateRun, "status.sock"),
+    metricsSocket: join(run, "metrics.sock"),
     recorderSocket: (id) => join(run, `recorder-${id}.sock`),
   };
 }

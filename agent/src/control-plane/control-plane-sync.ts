@@ -1,14 +1,19 @@
 import type { KeyObject } from "node:crypto";
+import type { HostFacts } from "@sallyport/core/messages/host-facts.ts";
 import type { HostEvent, ServerMessage } from "@sallyport/core/messages/host-link.ts";
 import type { SessionId } from "@sallyport/core/names.ts";
 import type { Outbox } from "@sallyport/uplink/events/outbox.ts";
-import { ControlPlaneLink } from "@sallyport/uplink/link/control-plane-link.ts";
+import { ControlPlaneLink, type LinkState } from "@sallyport/uplink/link/control-plane-link.ts";
 import { Uploader } from "@sallyport/uplink/upload/uploader.ts";
 import type { Logger } from "winston";
+import type { ClockSkew } from "../clock/clock-skew.ts";
+import type { HostClock } from "../clock/host-clock.ts";
 import type { JwksCache } from "../policy/jwks-cache.ts";
 import type { PolicyStore } from "../policy/policy-store.ts";
 
 const HEARTBEAT_MS = 15_000;
+/** What its clock is called where clocks are compared. */
+const CONTROL_PLANE = "control plane";
 const EVENT_DELAY_MS = 250;
 
 export interface SyncContext {
@@ -18,11 +23,26 @@ export interface SyncContext {
   version: string;
   spool: string;
   rejected: string;
+  /** Where stored recordings stay for a while, or null. */
+  kept: string | null;
+  /** A recording was stored or set aside. */
+  onSpoolChanged(recording: SessionId): void;
+  /** A recording can never be uploaded; said once. */
+  onRefused(recording: SessionId, reason: string): void;
   policy: PolicyStore;
   jwks: JwksCache;
+  /** Hears of the times that the control plane signs. */
+  clock: Pick<HostClock, "confirm">;
+  skew: Pick<ClockSkew, "note">;
   /** Ends sessions and connections that may not go on under the policy as it is now; resolves with the sessions' ids. */
   endWhatMust(): Promise<SessionId[]>;
   liveSessions(): SessionId[];
+  /** Bytes of the recordings here, told with each heartbeat. */
+  spoolBytes(): number;
+  /** What the host is, once that is known. */
+  facts(): HostFacts | undefined;
+  /** A block was handed to the link. */
+  onBlockSent(): void;
   outbox: Outbox;
   log: Logger;
 }
@@ -33,6 +53,8 @@ export class ControlPlaneSync {
   readonly #link: ControlPlaneLink;
   readonly uploader: Uploader;
   #heartbeat: NodeJS.Timeout | undefined;
+  /** The facts that were sent on this connection. */
+  #toldFacts: HostFacts | undefined;
   readonly #unsent: HostEvent[] = [];
   #sending: NodeJS.Timeout | undefined;
   // Bundles, leases and revocations are applied one after the other, as they came.
@@ -50,9 +72,7 @@ export class ControlPlaneSync {
       onMessage: (message) => this.#receive(message),
       onConnected: () => this.#connected(),
       onDisconnected: (reason) => context.log.warn("the control plane is gone", { reason }),
-      onClock: (skew) => {
-        if (Math.abs(skew) > 5) context.log.warn("the clocks of host and control plane differ", { skew });
-      },
+      onClock: (seconds) => context.skew.note(CONTROL_PLANE, seconds),
     });
     this.#link = link;
     const sender = {
@@ -63,12 +83,31 @@ export class ControlPlaneSync {
         return link.congested;
       },
       query: (recording: SessionId) => link.send({ type: "recording-query", recording }),
-      sendBlock: (block: Uint8Array, onFlushed: () => void) => link.sendBlock(block, onFlushed),
+      sendBlock: (block: Uint8Array, onFlushed: () => void) => {
+        const sent = link.sendBlock(block, onFlushed);
+        if (sent) context.onBlockSent();
+        return sent;
+      },
     };
-    this.uploader = new Uploader(context.spool, context.rejected, sender, (recording) =>
-      context.log.info("a recording is stored", { recording }),
-    );
+    this.uploader = new Uploader({
+      ...{ spool: context.spool, rejected: context.rejected, kept: context.kept, sender },
+      onStored: (recording) => {
+        context.log.info("a recording is stored", { recording });
+        context.onSpoolChanged(recording);
+      },
+      onRefused: (recording, reason) => {
+        context.onRefused(recording, reason);
+        context.onSpoolChanged(recording);
+      },
+      onStuck: (recording, error) =>
+        context.log.error("a recording cannot be moved", { recording, error: String(error) }),
+    });
     context.outbox.onAdded = (event) => this.#sendSoon(event);
+  }
+
+  /** How the link to the control plane stands. */
+  get linkState(): LinkState {
+    return this.#link.state;
   }
 
   start(): void {
@@ -84,6 +123,7 @@ export class ControlPlaneSync {
 
   #connected(): void {
     this.#context.log.info("connected to the control plane");
+    this.#toldFacts = undefined;
     this.uploader.restart();
     for (const event of this.#context.outbox.pending()) this.#link.sendEvent(event);
     this.#beat();
@@ -99,8 +139,13 @@ export class ControlPlaneSync {
   }
 
   #beat(): void {
-    const liveSessions = this.#context.liveSessions();
-    this.#link.send({ type: "heartbeat", liveSessions, spoolBytes: 0, clock: Date.now() / 1000 });
+    if (!this.#link.connected) return;
+    const [liveSessions, spoolBytes] = [this.#context.liveSessions(), this.#context.spoolBytes()];
+    const facts = this.#context.facts();
+    const news = facts === undefined || facts === this.#toldFacts ? {} : { facts };
+    const clock = Date.now() / 1000;
+    if (this.#link.send({ type: "heartbeat", liveSessions, spoolBytes, clock, ...news }))
+      this.#toldFacts = facts;
   }
 
   #receive(message: Exclude<ServerMessage, { type: "challenge" | "welcome" }>): void {
@@ -109,7 +154,7 @@ export class ControlPlaneSync {
         this.#inOrder(() => this.#takeBundle(message.jws));
         break;
       case "lease":
-        this.#inOrder(() => this.#context.policy.renew(message.jws));
+        this.#inOrder(() => this.#takeLease(message.jws));
         break;
       case "revocation":
         this.#inOrder(() => this.#revoke(message.entry));
@@ -118,8 +163,7 @@ export class ControlPlaneSync {
         this.uploader.acknowledge(message.recording, message.nextSequence, message.complete);
         break;
       case "recording-rejected":
-        this.#context.log.error("the control plane rejects a recording", { ...message });
-        this.uploader.reject(message.recording);
+        this.uploader.reject(message.recording, `The control plane rejects it: ${message.code}`);
         break;
       case "event-ack":
         this.#context.outbox.acknowledge(message.id);
@@ -136,9 +180,21 @@ export class ControlPlaneSync {
     });
   }
 
+  async #takeLease(jws: string): Promise<void> {
+    const { issuedAt } = await this.#context.policy.renew(jws);
+    this.#hearTime(issuedAt);
+  }
+
+  /** It has just been signed, in whole seconds. */
+  #hearTime(issuedAt: number): void {
+    this.#context.skew.note(CONTROL_PLANE, issuedAt + 0.5 - Date.now() / 1000);
+    this.#context.clock.confirm(issuedAt);
+  }
+
   async #takeBundle(jws: string): Promise<void> {
     const { policy, log } = this.#context;
     const bundle = await policy.accept(jws);
+    this.#hearTime(bundle.issuedAt);
     log.info("policy", { version: bundle.version, engagements: bundle.engagements.length });
     void this.#context.endWhatMust();
     this.#link.send({ type: "bundle-ack", version: bundle.version });

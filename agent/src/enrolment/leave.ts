@@ -1,9 +1,9 @@
 import { existsSync, readFileSync, rmSync } from "node:fs";
-import { dirname } from "node:path";
 import { SallyportError } from "@sallyport/core/errors.ts";
 import { listRecordings } from "@sallyport/uplink/spool/layout.ts";
 import type { AgentConfig } from "../configuration/agent-config.ts";
 import type { Paths } from "../configuration/paths.ts";
+import { userCaKeysFile } from "./sshd-drop-in.ts";
 
 export interface LeaveSettings {
   config: AgentConfig;
@@ -27,7 +27,7 @@ export function leave({ config, paths, force, say }: LeaveSettings): void {
     );
   }
   const certificates = certificatesIn(config.sshdDropIn);
-  const ours = [config.sshdDropIn, ...certificates, `${dirname(config.trustFile)}/user_ca.pub`];
+  const ours = [config.sshdDropIn, ...certificates, userCaKeysFile(config)];
   for (const path of [
     ...ours,
     config.trustFile,

@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, rmSync, statSync } from "node:fs";
+import { dirname } from "node:path";
 import { SallyportError } from "@sallyport/core/errors.ts";
 import type { Trust } from "@sallyport/core/messages/trust.ts";
 import { writeFileDurably } from "@sallyport/uplink/spool/durable.ts";
@@ -12,6 +13,48 @@ export interface SshdFiles {
   certificates: { path: string; line: string }[];
 }
 
+/** A setting of sshd: keyword and value as they stand in sshd_config(5). */
+export type SshdSetting = readonly [keyword: string, value: string];
+
+/** What sshd is to do with the accounts of our group. What `sshd -T` says of them is compared with this by doctor. */
+export function sshdSettings(userCaKeys: string, config: AgentConfig): SshdSetting[] {
+  return [
+    ["TrustedUserCAKeys", userCaKeys],
+    ["AuthorizedPrincipalsCommand", `${config.shim} principals --user=%u --key=%k`],
+    ["AuthorizedPrincipalsCommandUser", config.sshdUser],
+    // A certificate is the only way in: a key that a contractor leaves behind opens nothing.
+    ["AuthenticationMethods", "publickey"],
+    ["PubkeyAuthentication", "yes"],
+    ["AuthorizedKeysFile", "none"],
+    ["AuthorizedKeysCommand", "none"],
+    ["AuthorizedPrincipalsFile", "none"],
+    ["PasswordAuthentication", "no"],
+    ["KbdInteractiveAuthentication", "no"],
+    ["HostbasedAuthentication", "no"],
+    ["GSSAPIAuthentication", "no"],
+    // Whatever is asked for, the recorder comes first.
+    ["ForceCommand", `${config.shim} session`],
+    ["PermitUserRC", "no"],
+    ["PermitTTY", "yes"],
+    // Forwarding is off unless the agent's answer to this login grants it: that begins with `restrict`.
+    ["DisableForwarding", "no"],
+    ["AllowTcpForwarding", "yes"],
+    ["AllowAgentForwarding", "yes"],
+    ["X11Forwarding", "yes"],
+    ["X11UseLocalhost", "yes"],
+    ["GatewayPorts", "no"],
+    ["PermitOpen", "any"],
+    ["PermitListen", "any"],
+    ["AllowStreamLocalForwarding", "no"],
+    ["PermitTunnel", "no"],
+  ];
+}
+
+/** Where the keys of the user CA stand for sshd: beside the pinned trust. */
+export function userCaKeysFile(config: AgentConfig): string {
+  return `${dirname(config.trustFile)}/user_ca.pub`;
+}
+
 /**
  * The drop-in. Everything but the host certificates stands in a Match block for our group, so that no other account is
  * touched: an operator's own CA, keys and passwords go on working, with the agent stopped too. sshd_config(5): the
@@ -22,25 +65,7 @@ export function dropInText(files: SshdFiles, config: AgentConfig): string {
     "# Written by sallyport-agent enroll; removed by sallyport-agent leave.",
     ...files.certificates.map(({ path }) => `HostCertificate ${path}`),
     `Match Group ${config.group}`,
-    `    TrustedUserCAKeys ${files.userCaKeys}`,
-    `    AuthorizedPrincipalsCommand ${config.shim} principals --user=%u --key=%k`,
-    `    AuthorizedPrincipalsCommandUser ${config.sshdUser}`,
-    "    # A certificate is the only way in: a key that a contractor leaves behind opens nothing.",
-    "    AuthenticationMethods publickey",
-    "    PubkeyAuthentication yes",
-    "    AuthorizedKeysFile none",
-    "    AuthorizedKeysCommand none",
-    "    AuthorizedPrincipalsFile none",
-    "    PasswordAuthentication no",
-    "    KbdInteractiveAuthentication no",
-    "    HostbasedAuthentication no",
-    "    GSSAPIAuthentication no",
-    "    # Whatever is asked for, the recorder comes first.",
-    `    ForceCommand ${config.shim} session`,
-    "    PermitUserRC no",
-    "    PermitTTY yes",
-    "    DisableForwarding yes",
-    "    PermitTunnel no",
+    ...sshdSettings(files.userCaKeys, config).map(([keyword, value]) => `    ${keyword} ${value}`),
     "",
   ].join("\n");
 }

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { printable } from "@sallyport/core/terminal-text.ts";
 import { peerAddressOf } from "./system-calls.ts";
 
 /** A process that pid reuse cannot confuse: its number and its start time (clock ticks since boot, proc(5) stat 22). */
@@ -29,6 +30,15 @@ export function processStat(pid: number): ProcessStat | null {
 export function isAlive(identity: ProcessIdentity): boolean {
   const stat = processStat(identity.pid);
   return stat !== null && stat.startTime === identity.startTime;
+}
+
+/** Clock ticks in a second as /proc counts them: USER_HZ, 100 on every architecture that we run on. */
+const USER_HZ = 100;
+
+/** How long ago a process began, in seconds (proc(5), uptime). */
+export function ageOf({ startTime }: ProcessIdentity): number {
+  const uptime = Number(readFileSync("/proc/uptime", "latin1").split(" ")[0]);
+  return uptime - startTime / USER_HZ;
 }
 
 /** Real uid of a process (proc(5) status), or null. */
@@ -87,17 +97,20 @@ function isSocket(pid: number, descriptor: string): boolean {
   }
 }
 
-/** Every process with its parent: one look at /proc. */
-function allProcesses(): ProcessStat[] {
-  return readdirSync("/proc").flatMap((name) => {
-    const pid = Number(name);
-    return Number.isInteger(pid) ? (processStat(pid) ?? []) : [];
-  });
+/** Every process by its pid: one look at /proc. */
+export function processTable(): Map<number, ProcessStat> {
+  return new Map(
+    readdirSync("/proc").flatMap((name) => {
+      const pid = Number(name);
+      const stat = Number.isInteger(pid) ? processStat(pid) : null;
+      return stat === null ? [] : [[pid, stat]];
+    }),
+  );
 }
 
 /** The processes below `root`, itself not included, parents before children. */
-export function descendantsOf(root: number): ProcessStat[] {
-  const children = Map.groupBy(allProcesses(), (process) => process.parent);
+export function descendantsOf(root: number, table = processTable()): ProcessStat[] {
+  const children = Map.groupBy(table.values(), (process) => process.parent);
   const found: ProcessStat[] = [];
   const queue = [root];
   for (let parent = queue.shift(); parent !== undefined; parent = queue.shift()) {
@@ -107,4 +120,37 @@ export function descendantsOf(root: number): ProcessStat[] {
     }
   }
   return found;
+}
+
+/** No audit session: the kernel has no auditing, or the process began before anybody logged in. */
+const NO_AUDIT_SESSION = 0xffffffff;
+
+/** The audit session of a process, which pam_loginuid(8) gives to each login and nobody can leave; null without one. */
+export function auditSessionOf(pid: number): number | null {
+  try {
+    const session = Number(readFileSync(`/proc/${pid}/sessionid`, "latin1"));
+    return session === NO_AUDIT_SESSION ? null : session;
+  } catch {
+    return null;
+  }
+}
+
+/** What a process runs, for a report: its command line, or its name in brackets where it has none. At most 200 characters. */
+export function describeProcess(pid: number): string {
+  try {
+    const line = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").filter(Boolean).join(" ");
+    return printable(line || `[${readFileSync(`/proc/${pid}/comm`, "utf8").trim()}]`, 200);
+  } catch {
+    return "a process that has ended";
+  }
+}
+
+/** Sends a signal to exactly this process; nothing when it has ended. */
+export function signalProcess(target: ProcessIdentity, signal: NodeJS.Signals): void {
+  if (!isAlive(target)) return;
+  try {
+    process.kill(target.pid, signal);
+  } catch {
+    // it ended in between
+  }
 }

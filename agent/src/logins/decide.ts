@@ -20,6 +20,8 @@ export interface DecisionContext {
   condition(): HostCondition;
   /** Seconds since the epoch. */
   now(): number;
+  /** A decision was made; it took so many seconds. */
+  onDecided?(seconds: number): void;
 }
 
 export type Answer = Decision & { identity: ProvenIdentity | null };
@@ -39,6 +41,15 @@ export class Decider {
    * and signatures do not change in between. Whether that person may is judged every time.
    */
   async decide(question: Question, proven?: ProvenIdentity): Promise<Answer> {
+    const begun = performance.now();
+    try {
+      return await this.#decide(question, proven);
+    } finally {
+      this.#context.onDecided?.((performance.now() - begun) / 1000);
+    }
+  }
+
+  async #decide(question: Question, proven?: ProvenIdentity): Promise<Answer> {
     if (proven !== undefined)
       return { ...this.again(proven, question.account, question.sourceAddress), identity: proven };
     const { trust, jwks } = this.#context;

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isAlive, type ProcessIdentity } from "../kernel/processes.ts";
-import type { Login } from "./login.ts";
+import type { Login, LoginMarks } from "./login.ts";
 
 /**
  * The decisions on connections that are still there, by sshd process. sshd asks for every key that a client offers, and
@@ -23,7 +23,7 @@ export class LoginRegistry {
     const before = this.#logins.get(key);
     this.#logins.set(key, login);
     if (before !== undefined && isSameDecision(before, login)) return;
-    writeFileSync(join(this.#directory, key), JSON.stringify(login), { mode: 0o600 });
+    this.#keep(key, login);
   }
 
   get(monitor: ProcessIdentity): Login | undefined {
@@ -35,21 +35,37 @@ export class LoginRegistry {
     return [...this.#logins.values()].filter((login) => isAlive(login.monitor));
   }
 
-  /** Forgets connections that are over; called now and then. */
-  sweep(): void {
+  /** Notes by what the processes of a login are known, also for an agent after this one. */
+  mark(monitor: ProcessIdentity, marks: LoginMarks): void {
+    const key = keyOf(monitor);
+    const login = this.#logins.get(key);
+    if (login === undefined || JSON.stringify(login.marks) === JSON.stringify(marks)) return;
+    login.marks = marks;
+    this.#keep(key, login);
+  }
+
+  /** Forgets connections that are over, and returns them: what they left behind is still to be ended. */
+  sweep(): Login[] {
+    const over: Login[] = [];
     for (const [key, login] of this.#logins) {
       if (isAlive(login.monitor)) continue;
+      over.push(login);
       this.#logins.delete(key);
       rmSync(join(this.#directory, key), { force: true });
     }
+    return over;
+  }
+
+  #keep(key: string, login: Login): void {
+    writeFileSync(join(this.#directory, key), JSON.stringify(login), { mode: 0o600 });
   }
 
   #load(name: string): void {
     const path = join(this.#directory, name);
     try {
       const login = JSON.parse(readFileSync(path, "utf8")) as Login; // root's own file, in root's own directory
-      if (isAlive(login.monitor)) this.#logins.set(keyOf(login.monitor), login);
-      else rmSync(path, { force: true });
+      // One that is over by now is found by the next sweep.
+      this.#logins.set(keyOf(login.monitor), login);
     } catch {
       rmSync(path, { force: true }); // cut off by a crash: that login has to ask again
     }

@@ -7,6 +7,7 @@ import { socketCredentials } from "../kernel/socket-credentials.ts";
 import { decodeArguments, MAX_SHIM_FRAME, ShimFrameReader, shimFrame } from "../shim/shim-protocol.ts";
 import type { Accounts } from "./accounts.ts";
 import type { Answer, Decider } from "./decide.ts";
+import { forwards, grantLine } from "./grant-line.ts";
 import type { Login } from "./login.ts";
 import type { LoginRegistry } from "./login-registry.ts";
 
@@ -21,6 +22,8 @@ export interface PrincipalsContext {
   shim: string;
   now(): number;
   log: Logger;
+  /** A login was admitted; called before sshd has the answer. */
+  onAdmitted(login: Login): void;
   /** Every decision that says something new, for the audit trail. */
   onDecision(login: Login, answer: Answer): void;
 }
@@ -78,11 +81,14 @@ async function answer(context: PrincipalsContext, socket: Socket, data: Buffer):
       decision.outcome === "admit"
         ? { memberId: decision.member.id, engagementId: decision.engagement.id }
         : null,
+    forwarding: decision.outcome === "admit" && forwards(decision.engagement.forwarding),
     refused:
       decision.outcome === "admit" ? null : { code: decision.refusal.code, told: decision.refusal.told },
     decidedAt: context.now(),
+    marks: before?.marks ?? null,
   };
   context.logins.set(login);
+  if (login.admitted !== null) context.onAdmitted(login);
   // sshd asks once for the key and once for the signature: the trail gets one event, or two where the answer changed.
   // It is written after sshd has its answer.
   if (before === undefined || before.refused?.code !== login.refused?.code) {
@@ -90,7 +96,8 @@ async function answer(context: PrincipalsContext, socket: Socket, data: Buffer):
   }
   if (login.refused !== null && login.refused.told === null) return "";
   // A refused contractor is let in as far as a forced command that says why; `shim session` asks us again which it is.
-  return `command="${context.shim} session",restrict,pty ${PRINCIPAL}\n`;
+  const forwarding = decision.outcome === "admit" ? decision.engagement.forwarding : null;
+  return grantLine(context.shim, forwarding, PRINCIPAL);
 }
 
 function askingSshd(context: PrincipalsContext, socket: Socket): { pid: number; startTime: number } | null {

@@ -23,6 +23,7 @@ export class JwksCache {
   readonly #directory: string;
   readonly #issuers: readonly string[];
   readonly #onTrouble: (message: string) => void;
+  readonly #onSkew: (issuer: string, seconds: number) => void;
   readonly #keys = new Map<string, JSONWebKeySet>();
   readonly #lastTry = new Map<string, number>();
   readonly #running = new Map<string, Promise<void>>();
@@ -30,10 +31,17 @@ export class JwksCache {
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
 
-  constructor(directory: string, issuers: readonly string[], onTrouble: (message: string) => void) {
+  /** `onSkew` hears with each fetch by how many seconds the provider's clock is ahead. */
+  constructor(
+    directory: string,
+    issuers: readonly string[],
+    onTrouble: (message: string) => void,
+    onSkew: (issuer: string, seconds: number) => void = () => {},
+  ) {
     this.#directory = directory;
     this.#issuers = issuers;
     this.#onTrouble = onTrouble;
+    this.#onSkew = onSkew;
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     for (const name of readdirSync(directory)) this.#load(join(directory, name));
   }
@@ -74,11 +82,11 @@ export class JwksCache {
   async #fetch(issuer: string): Promise<void> {
     this.#lastTry.set(issuer, Date.now());
     try {
-      const discovery = Discovery.parse(
-        await fetchJson(`${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`),
-      );
+      const configuration = await fetchJson(`${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`);
+      if (configuration.skew !== null) this.#onSkew(issuer, configuration.skew);
+      const discovery = Discovery.parse(configuration.json);
       if (discovery.issuer !== issuer) throw new Error(`it calls itself ${discovery.issuer.slice(0, 200)}`);
-      const jwks = Keys.parse(await fetchJson(discovery.jwks_uri));
+      const jwks = Keys.parse((await fetchJson(discovery.jwks_uri)).json);
       this.#keys.set(issuer, jwks as JSONWebKeySet);
       writeFileDurably(this.#fileOf(issuer), JSON.stringify({ issuer, jwks }));
     } catch (error) {
@@ -109,11 +117,12 @@ export class JwksCache {
   }
 }
 
-async function fetchJson(url: string): Promise<unknown> {
+async function fetchJson(url: string): Promise<{ json: unknown; skew: number | null }> {
   const { protocol, hostname } = new URL(url);
   const loopback = hostname === "localhost" || hostname === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(hostname);
   if (protocol !== "https:" && !(protocol === "http:" && loopback)) throw new Error(`${url} is not https`);
   const response = await fetch(url, { signal: AbortSignal.timeout(FETCH_TIMEOUT_MS), redirect: "error" });
+  const skew = skewOf(response.headers);
   if (!response.ok) throw new Error(`${url} answers ${response.status}`);
   const chunks: Uint8Array[] = [];
   let length = 0;
@@ -122,5 +131,14 @@ async function fetchJson(url: string): Promise<unknown> {
     if (length > MAX_DOCUMENT) throw new Error(`${url} is too large`);
     chunks.push(chunk);
   }
-  return JSON.parse(new TextDecoder().decode(Buffer.concat(chunks)));
+  return { json: JSON.parse(new TextDecoder().decode(Buffer.concat(chunks))), skew };
+}
+
+/** By how many seconds the server's clock is ahead, by its Date (RFC 9110 §6.6.1); a cache says how old that is. */
+function skewOf(headers: Headers): number | null {
+  const date = Date.parse(headers.get("date") ?? "");
+  const age = Number(headers.get("age") ?? 0);
+  if (Number.isNaN(date) || !(age >= 0)) return null;
+  // It has whole seconds: half of one is the best guess of what is cut off.
+  return (date - Date.now()) / 1000 + age + 0.5;
 }

@@ -20,23 +20,29 @@ export class CommandSession extends Session {
     const { data } = frame;
     if (frame.type === "o") this.#output += this.record(FrameKind.output, data) ? data.length : 0;
     else if (frame.type === "e") this.#error += this.record(FrameKind.error, data) ? data.length : 0;
-    else if (frame.type === "i") this.record(FrameKind.input, data);
+    else if (frame.type === "i") this.recordInput(data);
     else if (frame.type !== "c" && frame.type !== "j") this.context.connection.destroy();
   }
 
   protected override served(): void {
+    this.touch();
     this.resumeSource();
   }
 
   protected override childEnded(how: Pick<EndRecord, "reason" | "exitStatus" | "signal" | "detail">): void {
-    this.#acknowledge();
+    if (!this.context.writer.holdsBack) this.#acknowledge();
     this.end(how);
+  }
+
+  protected override showHeld(): void {
+    this.#acknowledge();
+    super.showHeld();
   }
 
   /** Withholding the acknowledgement is what pauses a command: the shim reads on only within its window. */
   protected override resumeSource(): void {
     if (this.context.writer.mayWrite) {
-      this.#acknowledge();
+      this.showHeld();
       this.context.connection.resume();
     } else {
       this.context.connection.pause();

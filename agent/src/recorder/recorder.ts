@@ -7,6 +7,7 @@ import { RecordingWriter } from "@sallyport/uplink/spool/recording-writer.ts";
 import type { ProcessIdentity } from "../kernel/processes.ts";
 import { socketCredentials } from "../kernel/socket-credentials.ts";
 import type { LiveSession, Ticket, ToRecorder } from "../recorders/control-messages.ts";
+import { ownerText } from "../recordings/owner.ts";
 import { decodeHello, type ShimFrame } from "../shim/shim-protocol.ts";
 import { CommandSession } from "./command-session.ts";
 import { ControlLink } from "./control-link.ts";
@@ -88,7 +89,7 @@ export class Recorder {
     switch (message.type) {
       case "ticket":
         this.#tickets.set(message.ticket, message);
-        setTimeout(() => this.#tickets.delete(message.ticket), TICKET_WAIT_MS);
+        setTimeout(() => this.#lapse(message), TICKET_WAIT_MS);
         this.#match(message.ticket);
         break;
       case "message":
@@ -101,6 +102,10 @@ export class Recorder {
         this.drain();
         break;
     }
+  }
+
+  #lapse({ ticket, live }: Ticket): void {
+    if (this.#tickets.delete(ticket)) this.#control.send({ type: "lapsed", session: live.session });
   }
 
   #end(message: Extract<ToRecorder, { type: "end" }>): void {
@@ -169,7 +174,8 @@ export class Recorder {
       const writer = new RecordingWriter(start, id, {
         spool: this.#settings.spool,
         hostKey: this.#settings.hostKey,
-        owner: JSON.stringify(this.#settings.process),
+        owner: ownerText(this.#settings.process),
+        durability: ticket.recording.durability,
         micros: () => Math.round((performance.now() - began) * 1000),
         onSealed: (session, sequence) => this.#control.send({ type: "sealed", session, sequence }),
         onFailed: (error) => this.#failed(id, error),
@@ -207,7 +213,10 @@ export class Recorder {
   /** Only while there are sessions: a recorder at rest uses no CPU. */
   #tick(): void {
     const now = Date.now();
-    for (const { writer } of this.#sessions.values()) writer.tick(now);
+    for (const { writer, session } of this.#sessions.values()) {
+      writer.tick(now);
+      session.checkLimits();
+    }
     if (this.#sessions.size > 0) return;
     clearInterval(this.#ticking);
     this.#ticking = undefined;

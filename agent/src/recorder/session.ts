@@ -1,10 +1,12 @@
 import { constants } from "node:os";
 import type { EndRecord } from "@sallyport/core/recording/frame.ts";
 import { FrameKind } from "@sallyport/core/recording/frame.ts";
+import { varintLength, writeVarint } from "@sallyport/core/recording/varint.ts";
 import type { RecordingWriter } from "@sallyport/uplink/spool/recording-writer.ts";
 import type { Ticket } from "../recorders/control-messages.ts";
 import type { ShimFrame, StartInstructions } from "../shim/shim-protocol.ts";
 import { decodeChildStatus } from "../shim/shim-protocol.ts";
+import { SessionLimitWatch } from "./session-limits.ts";
 import type { ShimConnection } from "./shim-connection.ts";
 
 /** Exit status where we, not the command, end a session; docs/exit-codes.md. */
@@ -27,9 +29,14 @@ export interface SessionContext {
 export abstract class Session {
   protected readonly context: SessionContext;
   #over = false;
+  /** Recorded, and not shown before the block before it is on the disk. */
+  readonly #held: { type: string; bytes: Buffer }[] = [];
+
+  readonly #limits: SessionLimitWatch;
 
   constructor(context: SessionContext) {
     this.context = context;
+    this.#limits = new SessionLimitWatch(context.ticket.limits, performance.now());
     context.connection.onFrames = (frames) => this.#serve(frames);
     context.connection.onClosed = () =>
       this.end({ reason: "disconnected", exitStatus: null, signal: null, detail: "" });
@@ -39,7 +46,16 @@ export abstract class Session {
   /** Text of ours on the contractor's terminal, recorded like everything shown there. */
   message(text: string): void {
     const bytes = Buffer.from(text.replace(/\r?\n/g, "\r\n"));
-    if (!this.#over && this.record(FrameKind.message, bytes)) this.context.connection.send("t", bytes);
+    if (!this.#over && this.record(FrameKind.message, bytes)) this.show("t", bytes);
+  }
+
+  /** Warns, or ends the session, when a limit of its engagement says so; called a few times a second. */
+  checkLimits(): void {
+    const verdict = this.#over ? null : this.#limits.look(performance.now());
+    if (verdict === null) return;
+    this.message(verdict.text);
+    if (verdict.act === "end")
+      this.end({ reason: verdict.reason, detail: verdict.detail, exitStatus: null, signal: null });
   }
 
   /** Ends the session, once: closes the recording, lets the shim leave, hangs up. */
@@ -48,16 +64,26 @@ export abstract class Session {
     this.#over = true;
     const record: EndRecord = { v: 1, ...how, endedAt: Date.now() };
     const closed = this.context.writer.end(record);
-    const signal = record.signal === null ? undefined : constants.signals[record.signal as NodeJS.Signals];
-    this.context.connection.finish(
-      signal !== undefined,
-      signal ?? record.exitStatus ?? EXIT_ENDED_BY_SALLYPORT,
-    );
+    const strict = this.context.ticket.recording.durability === "strict";
+    if (!strict) this.#leave(record);
     this.release();
     closed.then(
-      () => this.context.onEnded(record),
-      () => {}, // the writer has reported its failure already
+      () => {
+        // With `strict`, nobody hears of the end before all of the recording is on the disk.
+        if (strict) this.#leave(record);
+        this.context.onEnded(record);
+      },
+      // The writer has reported its failure already. What was held back stays so: it may not be recorded.
+      () => {
+        if (strict) this.context.connection.finish(false, EXIT_ENDED_BY_SALLYPORT);
+      },
     );
+  }
+
+  #leave({ signal: name, exitStatus }: EndRecord): void {
+    this.showHeld();
+    const signal = name === null ? undefined : constants.signals[name as NodeJS.Signals];
+    this.context.connection.finish(signal !== undefined, signal ?? exitStatus ?? EXIT_ENDED_BY_SALLYPORT);
   }
 
   /** The spool has failed: says so, unrecorded as the only thing ever, and ends without a closing record. */
@@ -69,12 +95,35 @@ export abstract class Session {
     this.release();
   }
 
+  /** The contractor does something; for a command without a terminal, it does. */
+  protected touch(): void {
+    this.#limits.touch(performance.now());
+  }
+
   protected get over(): boolean {
     return this.#over;
   }
 
   protected record(kind: FrameKind, data: Uint8Array): boolean {
     return this.context.writer.write(kind, data);
+  }
+
+  /** Input, or only how long it was: where its engagement does not want it recorded, or `withheld` says why not. */
+  protected recordInput(data: Uint8Array, withheld = false): boolean {
+    this.touch();
+    if (this.context.ticket.recording.input && !withheld) return this.record(FrameKind.input, data);
+    return this.record(FrameKind.inputWithheld, varints(data.length));
+  }
+
+  /** Passes on what was recorded: at once, or with `strict` when the blocks before it are on the disk. */
+  protected show(type: "d" | "t", bytes: Buffer): void {
+    if (this.context.writer.holdsBack || this.#held.length > 0)
+      this.#held.push({ type, bytes: Buffer.from(bytes) });
+    else this.context.connection.sendCopy(type, bytes);
+  }
+
+  protected showHeld(): void {
+    for (const { type, bytes } of this.#held.splice(0)) this.context.connection.send(type, bytes);
   }
 
   /** What the shim starts: the account's shell, as sshd itself would start it. */
@@ -110,7 +159,6 @@ export abstract class Session {
   protected abstract childEnded(how: Pick<EndRecord, "reason" | "exitStatus" | "signal" | "detail">): void;
   protected abstract resumeSource(): void;
   protected abstract release(): void;
-
   #serve(frames: ShimFrame[]): void {
     for (const frame of frames) {
       if (this.#over) return;
@@ -119,4 +167,12 @@ export abstract class Session {
     }
     if (!this.#over) this.served();
   }
+}
+
+/** Numbers as the data of a frame has them. */
+export function varints(...values: number[]): Uint8Array {
+  const bytes = Buffer.alloc(values.reduce((sum, value) => sum + varintLength(value), 0));
+  let at = 0;
+  for (const value of values) at = writeVarint(bytes, at, value);
+  return bytes;
 }

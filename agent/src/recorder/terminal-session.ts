@@ -1,8 +1,7 @@
 import type { EndRecord } from "@sallyport/core/recording/frame.ts";
 import { FrameKind } from "@sallyport/core/recording/frame.ts";
-import { varintLength, writeVarint } from "@sallyport/core/recording/varint.ts";
 import { encodeStart, type ShimFrame } from "../shim/shim-protocol.ts";
-import { Session, type SessionContext } from "./session.ts";
+import { Session, type SessionContext, varints } from "./session.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** After the shell's end, output of what it left on the terminal is waited for as long as it keeps coming this fast. */
@@ -47,6 +46,7 @@ export class TerminalSession extends Session {
   protected override resumeSource(): void {
     if (this.over || this.context.connection.congested || !this.context.writer.mayWrite) return;
     this.#paused = false;
+    this.showHeld();
     this.#terminal.resume();
   }
 
@@ -58,7 +58,7 @@ export class TerminalSession extends Session {
   #output(chunk: Buffer): void {
     if (this.over || !this.record(FrameKind.output, chunk)) return;
     this.#chunks++;
-    this.context.connection.sendCopy("d", chunk);
+    this.show("d", chunk);
     this.#quiet?.refresh();
     if (this.context.connection.congested || !this.context.writer.mayWrite) {
       this.#paused = true;
@@ -82,20 +82,11 @@ export class TerminalSession extends Session {
   }
 
   #input(data: Buffer): void {
-    const recorded = this.#terminal.echoOff
-      ? this.record(FrameKind.inputWithheld, varints(data.length))
-      : this.record(FrameKind.input, data);
+    const recorded = this.recordInput(data, this.#terminal.echoOff);
     if (recorded && !this.#terminal.write(Buffer.from(data))) this.context.connection.pause();
   }
 
   #resize(columns: number, rows: number): void {
     if (this.record(FrameKind.resize, varints(columns, rows))) this.#terminal.resize(columns, rows);
   }
-}
-
-function varints(...values: number[]): Uint8Array {
-  const bytes = Buffer.alloc(values.reduce((sum, value) => sum + varintLength(value), 0));
-  let at = 0;
-  for (const value of values) at = writeVarint(bytes, at, value);
-  return bytes;
 }

@@ -1,4 +1,5 @@
 import { SessionId } from "@sallyport/core/names.ts";
+import { RecordingOptions, SessionLimits } from "@sallyport/core/policy/grants.ts";
 import { EndRecord, StartRecord } from "@sallyport/core/recording/frame.ts";
 import { z } from "zod";
 
@@ -31,6 +32,8 @@ export const Ticket = z.object({
   /** The account's shell inside the recording, and the command for its `-c`, base64; null starts a login shell. */
   shell: z.string(),
   command: z.string().nullable(),
+  recording: RecordingOptions,
+  limits: SessionLimits.pick({ idle: true, longest: true }),
 });
 export type Ticket = z.infer<typeof Ticket>;
 
@@ -60,6 +63,8 @@ export const FromRecorder = z.discriminatedUnion("type", [
   z.object({ type: z.literal("started"), live: LiveSession }),
   z.object({ type: z.literal("sealed"), session: SessionId, sequence: z.int() }),
   z.object({ type: z.literal("ended"), session: SessionId, end: EndRecord }),
+  /** No shim came for this session's ticket. */
+  z.object({ type: z.literal("lapsed"), session: SessionId }),
   z.object({ type: z.literal("failed"), session: SessionId, message: z.string() }),
 ]);
 export type FromRecorder = z.infer<typeof FromRecorder>;

@@ -88,6 +88,18 @@ export class RecorderPool {
     });
   }
 
+  /** The connected recorders, those that drain too; `sessions` counts. */
+  get recorders(): { pid: number; version: string; sessions: number }[] {
+    return [...this.#recorders.values()].map(({ process, version, sessions }) => {
+      return { pid: process.pid, version, sessions: sessions.size };
+    });
+  }
+
+  /** The sessions that recorders hold, and those that are promised to one. */
+  get sessions(): LiveSession[] {
+    return [...this.#recorders.values()].flatMap((recorder) => [...recorder.sessions.values()]);
+  }
+
   /** Processes of the connected recorders. */
   get processes(): ProcessIdentity[] {
     return [...this.#recorders.values()].map((recorder) => recorder.process);
@@ -163,7 +175,8 @@ export class RecorderPool {
     }
     const recorder = this.#recorders.get(socket);
     if (message.type === "started") recorder?.sessions.set(message.live.session, message.live);
-    if (message.type === "ended" || message.type === "failed") recorder?.sessions.delete(message.session);
+    if (["ended", "failed", "lapsed"].includes(message.type) && "session" in message)
+      recorder?.sessions.delete(message.session);
     this.#context.onMessage(message);
   }
 

@@ -1,15 +1,24 @@
 import type { KeyObject } from "node:crypto";
-import { existsSync, readFileSync, renameSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { isSallyportError } from "@sallyport/core/errors.ts";
 import type { SessionId } from "@sallyport/core/names.ts";
 import { startRecordOf } from "@sallyport/core/recording/export.ts";
 import { type EndRecord, FrameKind } from "@sallyport/core/recording/frame.ts";
-import { listRecordings, OWNER_FILE } from "@sallyport/uplink/spool/layout.ts";
+import { isPassing } from "@sallyport/uplink/spool/disk-error.ts";
+import { listRecordings } from "@sallyport/uplink/spool/layout.ts";
 import { type Recovered, recoverRecording } from "@sallyport/uplink/spool/recovery.ts";
-import { isAlive, type ProcessIdentity } from "../kernel/processes.ts";
+import { setAside } from "@sallyport/uplink/spool/set-aside.ts";
+import type { ProcessIdentity } from "../kernel/processes.ts";
+import { lossOf, readOwner } from "./owner.ts";
 
+/** When there is no room: the first pause, and the longest. */
 const RETRY_MS = 5_000;
+const MAX_RETRY_MS = 60_000;
+/** A recording that cannot be read is set aside after so many attempts. */
+const ATTEMPTS = 3;
+/** A recording without an owner may be one that begins at this moment. */
+const BEGINNING_MS = 10_000;
 
 export interface RecoveryContext {
   spool: string;
@@ -17,16 +26,32 @@ export interface RecoveryContext {
   hostKey: KeyObject;
   /** The recording is closed and may be uploaded whole. */
   onClosed(recording: SessionId, recovered: Recovered | null): void;
-  /** It makes no sense and was set aside. */
-  onDamaged(recording: SessionId, error: unknown): void;
+  /** It makes no sense or cannot be read, and was set aside; with `stuck` even that could not be done. Said once. */
+  onDamaged(recording: SessionId, error: unknown, stuck?: unknown): void;
+  /** It cannot be closed yet, because the disk has no room: it will be. Said once. */
+  onDelayed(recording: SessionId, error: unknown): void;
+  /** There is room again for a recording to be closed; asked before an attempt that had none. */
+  hasRoom(): boolean;
 }
 
-/** Closes every recording in the spool whose recorder does not live any more: after a crash or a reboot. */
-export function recoverOrphans(context: RecoveryContext): void {
+/**
+ * Closes every recording in the spool whose recorder does not live any more: after a crash or a reboot. One after the
+ * other, so that logins are answered meanwhile.
+ */
+export async function recoverOrphans(context: RecoveryContext): Promise<void> {
   for (const recording of listRecordings(context.spool)) {
-    const owner = readOwner(context.spool, recording);
-    if (owner === null || !isAlive(owner)) recover(context, recording, "recorder-lost");
+    recoverIfLost(context, recording);
+    await new Promise(setImmediate);
   }
+}
+
+function recoverIfLost(context: RecoveryContext, recording: SessionId): void {
+  const owner = readOwner(context.spool, recording);
+  const loss = lossOf(owner);
+  if (loss === null) return;
+  if (owner === null && isNew(join(context.spool, recording)))
+    setTimeout(() => recoverIfLost(context, recording), BEGINNING_MS).unref();
+  else recover(context, recording, loss);
 }
 
 /** Closes the recordings of a living recorder that it does not hold any more: they ended while nobody listened. */
@@ -37,36 +62,74 @@ export function recoverForgotten(
 ): void {
   for (const recording of listRecordings(context.spool)) {
     const owner = readOwner(context.spool, recording);
-    const its = owner !== null && owner.pid === recorder.pid && owner.startTime === recorder.startTime;
+    const its =
+      lossOf(owner) === null && owner?.pid === recorder.pid && owner.startTime === recorder.startTime;
     if (its && !held.has(recording)) recover(context, recording, "spool-failed");
   }
 }
 
 /** Closes one recording that nobody writes any more; one that is closed already is only offered for upload. */
 export function recover(context: RecoveryContext, recording: SessionId, reason: EndRecord["reason"]): void {
+  attempt(context, recording, reason, 1);
+}
+
+function attempt(
+  context: RecoveryContext,
+  recording: SessionId,
+  reason: EndRecord["reason"],
+  count: number,
+): void {
   if (!existsSync(join(context.spool, recording))) return; // uploaded and removed already
+  let recovered: Recovered | null;
   try {
     const end = { v: 1 as const, exitStatus: null, signal: null, reason, detail: "" };
-    context.onClosed(recording, recoverRecording(context.spool, recording, context.hostKey, end, startedAt));
+    recovered = recoverRecording(context.spool, recording, context.hostKey, end, startedAt);
   } catch (error) {
-    if (isSallyportError(error)) {
-      renameSync(join(context.spool, recording), join(context.rejected, recording));
-      context.onDamaged(recording, error);
+    const passing = isPassing(error);
+    if (isSallyportError(error) || (!passing && count >= ATTEMPTS)) {
+      giveUp(context, recording, error);
     } else {
       // The disk, not the data: what was recorded stays, and is closed when there is room again.
-      setTimeout(() => recover(context, recording, reason), RETRY_MS).unref();
+      if (passing && count === 1) context.onDelayed(recording, error);
+      retry(context, recording, reason, count);
     }
+    return;
+  }
+  context.onClosed(recording, recovered);
+}
+
+/** Without room nothing is read again: many recordings may wait, and reading them costs. */
+function retry(
+  context: RecoveryContext,
+  recording: SessionId,
+  reason: EndRecord["reason"],
+  count: number,
+): void {
+  const pause = Math.min(RETRY_MS * count, MAX_RETRY_MS);
+  setTimeout(() => {
+    if (context.hasRoom()) attempt(context, recording, reason, count + 1);
+    else retry(context, recording, reason, 1);
+  }, pause).unref();
+}
+
+function giveUp(context: RecoveryContext, recording: SessionId, error: unknown): void {
+  try {
+    setAside(context.spool, recording, context.rejected);
+  } catch (stuck) {
+    context.onDamaged(recording, error, stuck);
+    return;
+  }
+  context.onDamaged(recording, error);
+}
+
+function isNew(directory: string): boolean {
+  try {
+    return Date.now() - statSync(directory).ctimeMs < BEGINNING_MS;
+  } catch {
+    return false;
   }
 }
 
 function startedAt(firstFrame: Uint8Array): number {
   return startRecordOf({ kind: FrameKind.start, time: 0, data: firstFrame }).startedAt;
-}
-
-function readOwner(spool: string, recording: SessionId): ProcessIdentity | null {
-  try {
-    return JSON.parse(readFileSync(join(spool, recording, OWNER_FILE), "utf8")) as ProcessIdentity; // root's own file
-  } catch {
-    return null;
-  }
 }

@@ -1,7 +1,7 @@
 import { mustEnd } from "@sallyport/core/policy/continue.ts";
+import type { ProcessIdentity } from "../kernel/processes.ts";
 import type { LoginRegistry } from "../logins/login-registry.ts";
 import type { PolicyStore } from "../policy/policy-store.ts";
-import { endLogin } from "./end-processes.ts";
 
 /**
  * Ends the connections whose member may not be here any more, with or without a session on them: an open `ssh -N`
@@ -11,6 +11,7 @@ export async function endLoginsThatMust(
   logins: LoginRegistry,
   policy: PolicyStore,
   now: number,
+  endLogin: (monitor: ProcessIdentity) => Promise<void>,
 ): Promise<void> {
   const { bundle, revocations } = policy;
   if (bundle === null) return;
@@ -19,7 +20,7 @@ export async function endLoginsThatMust(
     if (identity === null || admitted === null) continue;
     const { certificateSerial, keyFingerprint } = identity;
     const login = { sessionId: "", account, certificateSerial, keyFingerprint, ...admitted };
-    if (mustEnd(login, bundle, revocations, now) !== null) endings.push(endLogin(monitor));
+    if (mustEnd(login, bundle, revocations, now, policy.local()) !== null) endings.push(endLogin(monitor));
   }
   await Promise.all(endings);
 }

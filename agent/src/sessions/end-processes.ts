@@ -1,34 +1,44 @@
-import { descendantsOf, isAlive, type ProcessIdentity } from "../kernel/processes.ts";
+import type { Cgroups } from "../kernel/cgroups.ts";
+import { signalProcess } from "../kernel/processes.ts";
+import { type MarkedLogin, processesOf } from "./login-processes.ts";
 
 /** Time for the last words to reach the contractor's terminal before the connection is cut, in milliseconds. */
 const GRACE_MS = 150;
 /** Time for sshd to close its PAM session and write its own log, in milliseconds. */
 const SSHD_GRACE_MS = 500;
+/** Processes may fork while they are killed one by one: look again, this often at most. */
+const ROUNDS = 20;
+const PATIENT_ROUNDS = 4;
+const ROUND_MS = 25;
 
 /**
- * Ends a login with all that hangs on it: everything below its sshd, and the sshd process itself, which closes the
- * connection. Resolves when nothing of the contractor's runs any more. Processes that have left the tree (daemons) are
- * not found this way.
+ * Ends a login with all that hangs on it: the sshd process itself, which closes the connection, and every process that
+ * came from it, detached or not. Resolves when nothing of the contractor's runs any more.
  */
-export async function endLogin(monitor: ProcessIdentity): Promise<void> {
-  // What is there now may detach itself during the grace: remember it.
-  const before = descendantsOf(monitor.pid);
+export async function endLogin(login: MarkedLogin, cgroups: Cgroups): Promise<void> {
+  // What is there now may lose its sshd during the grace: on a host without control groups it is remembered.
+  const before = processesOf(login, cgroups);
   await pause(GRACE_MS);
-  const all = [...before, ...descendantsOf(monitor.pid)];
-  kill(monitor, "SIGTERM");
-  for (const process of all) kill(process, "SIGKILL");
-  setTimeout(() => kill(monitor, "SIGKILL"), SSHD_GRACE_MS);
+  signalProcess(login.monitor, "SIGTERM");
+  for (const process of before) signalProcess(process, "SIGKILL");
+  await endRemains(login, cgroups);
+  setTimeout(() => signalProcess(login.monitor, "SIGKILL"), SSHD_GRACE_MS);
+}
+
+/**
+ * Kills what is left of a login, but not its monitor, until nothing is. What forks faster than it is killed is ended by
+ * its control group, monitor included.
+ */
+export async function endRemains(login: MarkedLogin, cgroups: Cgroups): Promise<void> {
+  for (let round = 0; round < ROUNDS; round++) {
+    const left = processesOf(login, cgroups);
+    if (left.length === 0) return;
+    if (round >= PATIENT_ROUNDS && login.marks?.group != null) cgroups.kill(login.marks.group);
+    for (const process of left) signalProcess(process, "SIGKILL");
+    await pause(ROUND_MS);
+  }
 }
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-function kill(target: ProcessIdentity, signal: NodeJS.Signals): void {
-  if (!isAlive(target)) return;
-  try {
-    process.kill(target.pid, signal);
-  } catch {
-    // it ended in between
-  }
 }

@@ -2,9 +2,10 @@ import { randomBytes } from "node:crypto";
 import { createServer, type Server, type Socket } from "node:net";
 import { makeId, SessionId } from "@sallyport/core/names.ts";
 import type { Admission } from "@sallyport/core/policy/evaluate.ts";
+import type { RecordingOptions } from "@sallyport/core/policy/grants.ts";
 import type { StartRecord } from "@sallyport/core/recording/frame.ts";
 import type { Logger } from "winston";
-import { type ProcessStat, processStat, runsSshd } from "../kernel/processes.ts";
+import { type ProcessIdentity, type ProcessStat, processStat, runsSshd } from "../kernel/processes.ts";
 import { socketCredentials } from "../kernel/socket-credentials.ts";
 import type { Account, Accounts } from "../logins/accounts.ts";
 import type { Decider } from "../logins/decide.ts";
@@ -28,6 +29,10 @@ export interface SessionServerContext {
   shim: string;
   /** Shell inside the recording, for accounts whose login shell is the shim. */
   shell: string;
+  /** What every session here has at least, whatever its engagement says. */
+  durability: RecordingOptions["durability"];
+  /** Keeps what the shim will start together with its login, before it starts anything. */
+  settle(login: Login, shim: ProcessIdentity): Promise<void>;
   log: Logger;
   onRefused(login: Login | null, code: string, detail: string): void;
 }
@@ -103,6 +108,7 @@ async function grant(
   const { pid, uid } = socketCredentials(socket);
   const { shim, login } = findLogin(context, pid, uid);
   const account = checkAccount(context, login);
+  await context.settle(login, shim);
   // Right after a start, or when one has died, a recorder is a moment away: better to wait than to refuse.
   await context.pool.whenReady(RECORDER_WAIT_MS);
   const admission = decideAgain(context, login);
@@ -201,7 +207,17 @@ function makeTicket(context: SessionServerContext, grant: Grant): Ticket {
     gid: account.gid,
     shell: account.shell === context.shim ? context.shell : account.shell,
     command: grant.command === null ? null : grant.command.toString("base64"),
+    recording: recordingOptions(admission, context.durability),
+    limits: { idle: admission.engagement.limits.idle, longest: admission.engagement.limits.longest },
   };
+}
+
+/** The engagement's options; a host that is set to `strict` has it for every session. */
+function recordingOptions(
+  { engagement }: Admission,
+  durability: RecordingOptions["durability"],
+): RecordingOptions {
+  return durability === "strict" ? { ...engagement.recording, durability } : engagement.recording;
 }
 
 function refusal(text: string): Buffer {

@@ -1,10 +1,10 @@
 import type { SessionId } from "@sallyport/core/names.ts";
 import { endsAt, mustEnd } from "@sallyport/core/policy/continue.ts";
 import { minuteOf } from "@sallyport/core/policy/told.ts";
+import type { ProcessIdentity } from "../kernel/processes.ts";
 import type { PolicyStore } from "../policy/policy-store.ts";
 import type { LiveSession } from "../recorders/control-messages.ts";
 import type { RecorderPool } from "../recorders/recorder-pool.ts";
-import { endLogin } from "./end-processes.ts";
 
 /** A warning this long before an engagement's end, in seconds. */
 const WARNINGS = [300, 60];
@@ -14,6 +14,8 @@ export interface SupervisorContext {
   pool: RecorderPool;
   policy: PolicyStore;
   now(): number;
+  /** Ends a connection with all that runs in it; resolves when nothing does. */
+  endLogin(monitor: ProcessIdentity): Promise<void>;
   onEnded(live: LiveSession, code: string, detail: string, told: string): void;
 }
 
@@ -38,12 +40,16 @@ export class SessionSupervisor {
     this.#timer ??= setInterval(() => this.look(), LOOK_MS);
   }
 
-  remove(session: string): void {
+  /** Forgets a session that is over; returns it, if it was known. */
+  remove(session: string): LiveSession | undefined {
+    const live = this.#live.get(session);
     this.#live.delete(session);
     this.#warned.delete(session);
-    if (this.#live.size > 0) return;
-    clearInterval(this.#timer);
-    this.#timer = undefined;
+    if (this.#live.size === 0) {
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+    }
+    return live;
   }
 
   /** Judges every live session now: after a new bundle, a revocation, or some time. */
@@ -59,7 +65,7 @@ export class SessionSupervisor {
     const ended: SessionId[] = [];
     const endings: Promise<void>[] = [];
     for (const live of this.#live.values()) {
-      const verdict = mustEnd(runningSession(live), policy.bundle, policy.revocations, now);
+      const verdict = mustEnd(runningSession(live), policy.bundle, policy.revocations, now, policy.local());
       if (verdict === null) this.#warn(live, now);
       else {
         ended.push(live.session);
@@ -80,7 +86,7 @@ export class SessionSupervisor {
     this.#context.pool.tell(live.session, { type: "end", session: live.session, reason, detail, text });
     this.remove(live.session);
     this.#context.onEnded(live, reason, detail, told);
-    return endLogin(live.monitor);
+    return this.#context.endLogin(live.monitor);
   }
 
   #warn(live: LiveSession, now: number): void {
@@ -88,7 +94,7 @@ export class SessionSupervisor {
       (one) => one.id === live.start.engagement.id,
     );
     if (engagement === undefined) return;
-    const end = endsAt(engagement, now);
+    const end = endsAt(engagement, now, this.#context.policy.local());
     const due = WARNINGS.filter((seconds) => end - now <= seconds).at(-1);
     if (due === undefined || (this.#warned.get(live.session) ?? Number.POSITIVE_INFINITY) <= due) return;
     this.#warned.set(live.session, due);

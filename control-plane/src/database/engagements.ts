@@ -73,6 +73,7 @@ async function withMembers(db: Database, rows: EngagementsTable[]): Promise<Enga
 
 function toEngagement(row: EngagementsTable, members: string[]): Engagement {
   return Engagement.parse({
+    ...JSON.parse(row.grants_json),
     id: row.id,
     name: row.name,
     vendor: row.vendor,
@@ -92,6 +93,7 @@ function toEngagement(row: EngagementsTable, members: string[]): Engagement {
 }
 
 function toRow(engagement: Engagement): EngagementsTable {
+  const { personal, privilege, forwarding, limits, recording, acceptUnsafeShell } = engagement;
   return {
     id: engagement.id,
     name: engagement.name,
@@ -103,6 +105,14 @@ function toRow(engagement: Engagement): EngagementsTable {
     hours_json: engagement.hours === null ? null : JSON.stringify(engagement.hours),
     sources_json: JSON.stringify(engagement.sources),
     approval_json: JSON.stringify(engagement.approval),
+    grants_json: JSON.stringify({
+      personal,
+      privilege,
+      forwarding,
+      limits,
+      recording,
+      acceptUnsafeShell,
+    }),
     contact: engagement.contact,
     starts_at: engagement.start,
     ends_at: engagement.end,

@@ -1,3 +1,4 @@
+import { HostFacts } from "@sallyport/core/messages/host-facts.ts";
 import { HostName, ShortName } from "@sallyport/core/names.ts";
 import { z } from "zod";
 import type { Database, HostsTable } from "./tables.ts";
@@ -17,6 +18,8 @@ export interface Host {
   lastSeenAt: number | null;
   removed: boolean;
   bundleVersion: number;
+  /** What the host said of itself last; nothing is decided by it. */
+  facts: HostFacts | null;
 }
 
 /** All hosts that were not removed, newest first. */
@@ -50,7 +53,14 @@ export async function addHost(
     .execute();
   await db
     .insertInto("hosts")
-    .values({ ...host, last_seen_at: null, removed_at: null, bundle_version: 0, bundle_hash: "" })
+    .values({
+      ...host,
+      last_seen_at: null,
+      removed_at: null,
+      bundle_version: 0,
+      bundle_hash: "",
+      facts_json: null,
+    })
     .execute();
   return { replaced: replaced.map(({ id }) => id) };
 }
@@ -64,6 +74,12 @@ export async function isHostKeyTaken(db: Database, hostKey: string): Promise<boo
 /** Notes that a host was heard from. */
 export async function touchHost(db: Database, id: string, at: number): Promise<void> {
   await db.updateTable("hosts").set({ last_seen_at: at }).where("id", "=", id).execute();
+}
+
+/** Keeps what a host says of itself, in place of what it said before. */
+export async function noteFacts(db: Database, id: string, facts: HostFacts): Promise<void> {
+  const changed = { facts_json: JSON.stringify(facts) };
+  await db.updateTable("hosts").set(changed).where("id", "=", id).execute();
 }
 
 /** The bundle version that goes with content of this hash: the stored one, or the next when the content is new. */
@@ -100,5 +116,6 @@ function toHost(row: HostsTable): Host {
     lastSeenAt: row.last_seen_at,
     removed: row.removed_at !== null,
     bundleVersion: row.bundle_version,
+    facts: row.facts_json === null ? null : HostFacts.parse(JSON.parse(row.facts_json)),
   };
 }

@@ -53,12 +53,16 @@ export async function membersByName(db: Database, name: string): Promise<Member[
   return Promise.all(rows.map((row) => withIdentities(db, row)));
 }
 
-/** Adds a member, or changes name and vendor of the one with this id. */
+/** Adds a member, or changes name, vendor and account of the one with this id. */
 export async function saveMember(db: Database, member: MembersTable): Promise<void> {
   await db
     .insertInto("members")
     .values(member)
-    .onConflict((conflict) => conflict.column("id").doUpdateSet({ name: member.name, vendor: member.vendor }))
+    .onConflict((conflict) =>
+      conflict
+        .column("id")
+        .doUpdateSet({ name: member.name, vendor: member.vendor, account: member.account }),
+    )
     .execute();
 }
 
@@ -89,5 +93,6 @@ function toMember(row: MembersTable, identities: readonly IdentitiesTable[]): Me
     email: row.email,
     vendor: row.vendor,
     identities: identities.map(({ issuer, subject }) => ({ issuer, subject })),
+    account: row.account,
   });
 }

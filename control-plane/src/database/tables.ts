@@ -13,6 +13,8 @@ export interface MembersTable {
   email: string | null;
   vendor: string;
   created_at: number;
+  /** Name of this person's own account on hosts; null until the policy is applied. */
+  account: string | null;
 }
 
 /** Identities pinned to members. */
@@ -42,6 +44,8 @@ export interface EngagementsTable {
   hours_json: string | null;
   sources_json: string;
   approval_json: string;
+  /** Forwarding, limits, privilege, recording and accounts; what is missing has its default. */
+  grants_json: string;
   contact: string;
   starts_at: number;
   ends_at: number;
@@ -68,6 +72,8 @@ export interface HostsTable {
   removed_at: number | null;
   bundle_version: number;
   bundle_hash: string;
+  /** {@link HostFacts} as the host told them last. */
+  facts_json: string | null;
 }
 
 export interface JoinTokensTable {

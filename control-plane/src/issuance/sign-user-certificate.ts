@@ -13,6 +13,7 @@ import { fingerprint, type SshPublicKey } from "@sallyport/core/ssh/public-key.t
 import { addCertificate } from "../database/certificates.ts";
 import type { Database } from "../database/tables.ts";
 import { type Environment, type Random, seconds } from "../environment.ts";
+import { permits } from "./permits.ts";
 import { certificateValidity } from "./validity.ts";
 
 interface Needs {
@@ -54,7 +55,7 @@ export async function signUserCertificate(
       validPrincipals: [PRINCIPAL],
       ...validity,
       extensions: new Map([
-        ["permit-pty", new Uint8Array()],
+        ...permits(subject.engagements, now).map((name) => [name, new Uint8Array()] as const),
         [BINDING_EXTENSION, Buffer.from(canonicalJson(request.binding))],
         [ID_TOKEN_EXTENSION, Buffer.from(request.idToken)],
       ]),

@@ -1,4 +1,5 @@
 import type { Me, ReachableHost, Role } from "@sallyport/core/messages/client-api.ts";
+import { accountsOf } from "@sallyport/core/policy/checks.ts";
 import type { Engagement, Member } from "@sallyport/core/policy/engagement.ts";
 import { printable } from "@sallyport/core/terminal-text.ts";
 import { listEngagements } from "../database/engagements.ts";
@@ -28,7 +29,7 @@ export async function describeMe(db: Database, now: number, person: KnownPerson)
     roles: rolesOf(person),
     memberId: person.member?.id ?? null,
     mfa: person.mfa,
-    hosts: reachableHosts(engagements, hosts, now),
+    hosts: reachableHosts(person.member, engagements, hosts, now),
     engagements: engagements.map((engagement) => ({
       id: engagement.id,
       name: engagement.name,
@@ -36,7 +37,7 @@ export async function describeMe(db: Database, now: number, person: KnownPerson)
       start: engagement.start,
       end: engagement.ended?.at ?? engagement.end,
       hosts: hosts.filter((host) => selects(engagement.hosts, host)).map((host) => host.name),
-      accounts: engagement.accounts,
+      accounts: accountsFor(person.member, engagement),
       contact: engagement.contact,
     })),
   };
@@ -49,17 +50,35 @@ export function rolesOf(person: Pick<KnownPerson, "member" | "staffRole">): Role
   return roles;
 }
 
-/** Hosts of engagements that are not long over, with the accounts that these grant: the host says why it refuses. */
+/**
+ * Hosts of engagements that are not long over, with the accounts that these grant, those of engagements that run
+ * first, and of these the member's own: the host says why it refuses.
+ */
 export function reachableHosts(
+  member: Member | undefined,
   engagements: readonly Engagement[],
   hosts: readonly Host[],
   now: number,
 ): ReachableHost[] {
-  const current = engagements.filter((engagement) => isRecent(engagement, now));
+  const current = engagements
+    .filter((engagement) => isRecent(engagement, now))
+    .toSorted((a, b) => Number(runs(b, now)) - Number(runs(a, now)));
   return hosts.flatMap((host) => {
     const granting = current.filter((engagement) => selects(engagement.hosts, host));
     if (granting.length === 0) return [];
-    const accounts = [...new Set(granting.flatMap((engagement) => engagement.accounts))];
-    return [{ name: host.name, address: host.address, port: host.port, accounts }];
+    const running = granting.filter((engagement) => runs(engagement, now));
+    const own = running.some(({ personal }) => personal !== null) ? (member?.account ?? null) : null;
+    // ssh logs in to the first account: the member's own, then what an engagement that runs grants.
+    const accounts = granting.flatMap((engagement) => accountsFor(member, engagement));
+    const distinct = [...new Set(own === null ? accounts : [own, ...accounts])];
+    return [{ name: host.name, address: host.address, port: host.port, accounts: distinct }];
   });
+}
+
+function runs(engagement: Engagement, now: number): boolean {
+  return engagementState(engagement, now) === "running";
+}
+
+function accountsFor(member: Member | undefined, engagement: Engagement): string[] {
+  return member === undefined ? [] : accountsOf(engagement, member.id, { members: [member] });
 }

@@ -3,10 +3,11 @@ import { Engagement, type Member } from "@sallyport/core/policy/engagement.ts";
 import { audit } from "../audit/audit.ts";
 import { type ReadYaml, readYaml } from "../config/yaml-file.ts";
 import { findEngagement, saveEngagement } from "../database/engagements.ts";
-import { memberByEmail, saveMember } from "../database/members.ts";
+import { memberByEmail } from "../database/members.ts";
 import { inTransaction } from "../database/open-database.ts";
 import type { Database } from "../database/tables.ts";
-import { type Environment, newId, seconds } from "../environment.ts";
+import { type Environment, newId } from "../environment.ts";
+import { applyMembers } from "./apply-members.ts";
 import { type PolicyEngagement, PolicyFile } from "./policy-file.ts";
 
 /** What applying a policy file changed: names of what is new or different. */
@@ -27,7 +28,7 @@ export async function applyPolicy(
 ): Promise<AppliedPolicy> {
   const yaml = readYaml(source.text, source.file, PolicyFile);
   return inTransaction(db, async (transaction) => {
-    const members = await applyMembers(transaction, environment, yaml.value.members);
+    const members = await applyMembers(transaction, environment, yaml);
     const engagements = await applyEngagements(transaction, environment, yaml);
     const applied = { members, engagements };
     if (members.length + engagements.length > 0) {
@@ -39,22 +40,6 @@ export async function applyPolicy(
     }
     return applied;
   });
-}
-
-async function applyMembers(
-  db: Database,
-  environment: Pick<Environment, "clock" | "random">,
-  members: PolicyFile["members"],
-): Promise<string[]> {
-  const changed: string[] = [];
-  for (const { email, name, vendor } of members) {
-    const present = await memberByEmail(db, email);
-    if (present !== undefined && present.name === name && present.vendor === vendor) continue;
-    const id = present?.id ?? newId(environment, "mem");
-    await saveMember(db, { id, email, name, vendor, created_at: seconds(environment.clock) });
-    changed.push(email);
-  }
-  return changed;
 }
 
 async function applyEngagements(

@@ -1,5 +1,12 @@
 import { AccountName, DisplayText, HostName, ShortName } from "@sallyport/core/names.ts";
 import { Hours, MfaLevel, Network } from "@sallyport/core/policy/engagement.ts";
+import {
+  Forwarding,
+  PersonalAccounts,
+  Privilege,
+  RecordingOptions,
+  SessionLimits,
+} from "@sallyport/core/policy/grants.ts";
 import { z } from "zod";
 
 const Email = z.email().transform((email) => email.toLowerCase());
@@ -17,6 +24,9 @@ const PolicyMember = z.strictObject({
     "The invitation: whoever first signs in with it, verified by the IdP, is this member from then on.",
   ),
   vendor: ShortName.describe("The organisation this person works for."),
+  account: AccountName.optional().describe(
+    "Name of this person's own account on hosts of engagements with `personal`; made from the e-mail when not given.",
+  ),
 });
 
 const PolicyEngagement = z
@@ -30,7 +40,42 @@ const PolicyEngagement = z
         labels: z.record(ShortName, z.string().max(128)).default({}),
       })
       .describe("Hosts by name, or by labels that must all match; at least one of the two."),
-    accounts: z.array(AccountName).min(1).max(1000).describe("Unix accounts that members may log in to."),
+    accounts: z
+      .array(AccountName)
+      .max(1000)
+      .default([])
+      .describe("Unix accounts of the hosts that members share; may be empty where `personal` is given."),
+    personal: PersonalAccounts.nullable()
+      .default(null)
+      .describe(
+        "Accounts of their own for the members, made on every host and removed at the end; {} will do. `groups`: groups " +
+          "of the host to put them in; `home`: archive (default), keep or delete the home directory at the end. " +
+          "Null: none. Danger: a group such as docker or disk is as good as root.",
+      ),
+    privilege: Privilege.default({ sudo: "none" }).describe(
+      "What sudo gives the personal accounts: { sudo: none }, { sudo: listed, commands: […] } with `program` (absolute), " +
+        "`arguments` (word for word; [] is none, null leaves them open) and `runAs` (root by default), or { sudo: full }. " +
+        "Danger: many programs start others (editors, pagers, tar, find): listing one of them is as good as full.",
+    ),
+    forwarding: Forwarding.prefault({}).describe(
+      "Forwarding, off unless granted. `local`: destinations HOST:PORT (port * is any); `remote`: listening addresses " +
+        "PORT or HOST:PORT; `agent` and `x11`: true or false. What goes through a forwarded connection is not recorded.",
+    ),
+    limits: SessionLimits.prefault({}).describe(
+      "Limits of a session: `idle` seconds without input (30 to 86400), `longest` seconds (60 to 30 days), `concurrent` " +
+        "sessions of one member on one host; null: none.",
+    ),
+    recording: RecordingOptions.prefault({}).describe(
+      "`input`: record what is typed (default true; never while the terminal's echo is off). `durability`: normal, or " +
+        "strict to have every block on the disk before the next is shown, at the price of speed.",
+    ),
+    acceptUnsafeShell: z
+      .boolean()
+      .default(false)
+      .describe(
+        "Use shared accounts although their login shell runs files of the user before the recorder starts. Danger: what " +
+          "such a file does is not recorded, until the watchdog ends it.",
+      ),
     mfa: z
       .strictObject({
         level: MfaLevel.default("mfa").describe("none, mfa or phishing-resistant."),
@@ -59,6 +104,10 @@ const PolicyEngagement = z
     const { names, labels } = engagement.hosts;
     if (names.length === 0 && Object.keys(labels).length === 0)
       problem(["hosts"], "name at least one host or label");
+    if (engagement.accounts.length === 0 && engagement.personal === null)
+      problem(["accounts"], "name at least one account, or give the members their own with `personal`");
+    if (engagement.privilege.sudo !== "none" && engagement.personal === null)
+      problem(["privilege"], "only personal accounts can have sudo: give them with `personal`");
   });
 
 /** The policy file: members and engagements. It adds and changes, it never deletes. */
@@ -79,6 +128,12 @@ export const PolicyFile = z
       "email",
       file.members.map((member) => member.email),
     );
+    const accounts = file.members.map((member) => member.account);
+    accounts.forEach((account, index) => {
+      if (account === undefined || accounts.indexOf(account) === index) return;
+      const message = `${account} is listed twice`;
+      context.addIssue({ code: "custom", path: ["members", index, "account"], message });
+    });
     once(
       "engagements",
       "name",

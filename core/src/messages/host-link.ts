@@ -3,6 +3,7 @@ import { SallyportError } from "../errors.ts";
 import { DisplayText, Id, SessionId } from "../names.ts";
 import { Revocation } from "../policy/revocation.ts";
 import { printable } from "../terminal-text.ts";
+import { HostFacts } from "./host-facts.ts";
 
 /*
  * The WebSocket between a host and the control plane (`/api/v1/host-link`). Text messages are JSON of the shapes
@@ -85,6 +86,8 @@ export const HostMessage = z.discriminatedUnion("type", [
     liveSessions: z.array(SessionId).max(10_000),
     spoolBytes: z.int().min(0),
     clock: z.number(),
+    /** With the first heartbeat of a connection, and when they were gathered anew. */
+    facts: HostFacts.optional(),
   }),
 ]);
 export type HostMessage = z.infer<typeof HostMessage>;

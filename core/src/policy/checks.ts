@@ -13,7 +13,7 @@ import { tell } from "./told.ts";
  */
 
 /** What those checks look at that a running session has as well; `continue.ts` asks them again. */
-interface Moment extends Pick<LoginRequest, "account" | "now"> {
+export interface Moment extends Pick<LoginRequest, "account" | "now"> {
   /** Whose login or session it is. */
   memberId: string;
 }
@@ -131,7 +131,11 @@ export function checkApproval(_request: Moment, engagement: Engagement): void {
 }
 
 /** The accounts that an engagement opens to one member: the shared ones, and the member's own. */
-export function accountsOf(engagement: Engagement, memberId: string, bundle: Bundle): string[] {
+export function accountsOf(
+  engagement: Engagement,
+  memberId: string,
+  bundle: Pick<Bundle, "members">,
+): string[] {
   const own = bundle.members.find((member) => member.id === memberId)?.account ?? null;
   return engagement.personal === null || own === null ? engagement.accounts : [own, ...engagement.accounts];
 }

@@ -1,7 +1,9 @@
 import type { Bundle } from "./bundle.ts";
+import { checkLocalPolicyGoesOn, localClosingTime } from "./check-local-policy.ts";
 import { checkAccount, checkApproval, checkHost, checkHours, checkWindow } from "./checks.ts";
 import type { Engagement } from "./engagement.ts";
 import { closingTime } from "./hours.ts";
+import type { LocalPolicy } from "./local-policy.ts";
 import { refusalOf } from "./refusal.ts";
 import type { RevocationIndex } from "./revocation.ts";
 import { tell } from "./told.ts";
@@ -28,13 +30,14 @@ const LASTING_CHECKS = [checkWindow, checkHours, checkHost, checkAccount, checkA
 
 /**
  * May this session go on? Everything that can take access away while it runs is asked again: revocations, membership,
- * and of the engagement its window, hours, hosts, accounts and approval. Pure.
+ * of the engagement its window, hours, hosts, accounts and approval, and of the host's own policies what they forbid. Pure.
  */
 export function mustEnd(
   session: RunningSession,
   bundle: Bundle,
   revocations: RevocationIndex,
   now: number,
+  local: readonly LocalPolicy[] = [],
 ): MustEnd | null {
   const engagement = bundle.engagements.find((one) => one.id === session.engagementId);
   const entry = revocations.find(session);
@@ -53,7 +56,8 @@ export function mustEnd(
     return { reason: "engagement-ended", detail: "no longer a member", told: tell.notAMember(bundle) };
   }
   const moment = { account: session.account, memberId: session.memberId, now };
-  for (const check of LASTING_CHECKS) {
+  const localCheck = () => checkLocalPolicyGoesOn(moment, engagement, bundle, local);
+  for (const check of [...LASTING_CHECKS, localCheck]) {
     const refusal = refusalOf(() => check(moment, engagement, bundle))?.refusal;
     if (refusal !== undefined) {
       return { reason: "engagement-ended", detail: refusal.detail, told: refusal.told ?? "" };
@@ -62,10 +66,10 @@ export function mustEnd(
   return null;
 }
 
-/** When a session of this engagement ends as things stand: its end, or the close of its hours. Seconds. */
-export function endsAt(engagement: Engagement, now: number): number {
+/** When a session of this engagement ends as things stand: its end, or the close of its or the host's hours. Seconds. */
+export function endsAt(engagement: Engagement, now: number, local: readonly LocalPolicy[] = []): number {
   const closing = engagement.hours === null ? null : closingTime(engagement.hours, now);
-  return Math.min(endOf(engagement), closing ?? Number.POSITIVE_INFINITY);
+  return Math.min(endOf(engagement), closing ?? Number.POSITIVE_INFINITY, localClosingTime(local, now));
 }
 
 function endOf(engagement: Engagement): number {

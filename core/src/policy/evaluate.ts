@@ -1,5 +1,6 @@
 import type { ProvenIdentity } from "../admission/verify-identity.ts";
 import type { Bundle } from "./bundle.ts";
+import { checkLocalPolicy } from "./check-local-policy.ts";
 import {
   checkAccount,
   checkApproval,
@@ -12,6 +13,8 @@ import {
   type EngagementRequest,
 } from "./checks.ts";
 import type { Engagement, Member } from "./engagement.ts";
+import type { LocalPolicy } from "./local-policy.ts";
+import { narrow } from "./narrow.ts";
 import { type Refusal, RefusedError, refusalOf } from "./refusal.ts";
 import type { RevocationIndex } from "./revocation.ts";
 import { tell } from "./told.ts";
@@ -30,6 +33,10 @@ export interface LoginRequest {
 export interface HostCondition {
   /** Verified bundle, or null before the first one. */
   bundle: Bundle | null;
+  /** Whether windows and the lease can be judged: false once the clock was found to be set back. */
+  clock: { trusted: boolean; detail: string };
+  /** The policies of the host's own administrator; they narrow what the bundle allows. */
+  local: readonly LocalPolicy[];
   /** Seconds since the epoch; may be later than the bundle's own, by signed leases. */
   leaseUntil: number;
   revocations: RevocationIndex;
@@ -51,6 +58,7 @@ export interface UnsafeAccount {
 export interface Admission {
   outcome: "admit";
   member: Member;
+  /** What it grants on this host: the bundle's engagement, narrowed by the local policies. */
   engagement: Engagement;
 }
 
@@ -74,12 +82,9 @@ export function evaluateLogin(request: LoginRequest, host: HostCondition): Decis
   let engagement: Engagement | null = null;
   try {
     const bundle = requireBundle(host);
+    checkClock(host);
     member = checkMembership(request, bundle);
-    engagement = chooseEngagement(request, member, bundle, host.revocations);
-    checkLease(request, host);
-    checkRecorder(host);
-    checkAccountSafety(request, engagement, host);
-    checkConcurrent(member, engagement, host);
+    engagement = chooseEngagement(request, member, bundle, host);
     return { outcome: "admit", member, engagement };
   } catch (error) {
     if (!(error instanceof RefusedError)) throw error;
@@ -93,6 +98,11 @@ function requireBundle(host: HostCondition): Bundle {
     throw new RefusedError("policy-missing", "no bundle yet", { told: tell.policyMissing() });
   }
   return host.bundle;
+}
+
+function checkClock(host: HostCondition): void {
+  if (host.clock.trusted) return;
+  throw new RefusedError("clock-set-back", host.clock.detail, { told: tell.clockSetBack() });
 }
 
 class EngagementRefusedError extends RefusedError {
@@ -124,15 +134,21 @@ function chooseEngagement(
   request: LoginRequest,
   member: Member,
   bundle: Bundle,
-  revocations: RevocationIndex,
+  host: HostCondition,
 ): Engagement {
   let furthest: EngagementRefusedError | undefined;
   for (const engagement of bundle.engagements) {
     if (!engagement.members.includes(member.id)) continue;
-    const refused = tryEngagement({ ...request, memberId: member.id }, engagement, bundle, () =>
-      checkRevocation(request, member, engagement, revocations),
-    );
-    if (refused === undefined) return engagement;
+    const narrowed = narrow(engagement, host.local, bundle.members);
+    const refused = tryEngagement({ ...request, memberId: member.id }, engagement, bundle, [
+      () => checkLocalPolicy({ ...request, memberId: member.id }, engagement, bundle, host.local),
+      () => checkRevocation(request, member, engagement, host.revocations),
+      () => checkLease(request, host),
+      () => checkRecorder(host),
+      () => checkAccountSafety(request, narrowed, host),
+      () => checkConcurrent(member, narrowed, host),
+    ]);
+    if (refused === undefined) return narrowed;
     if (furthest === undefined || refused.progress > furthest.progress) furthest = refused;
   }
   throw (
@@ -145,9 +161,9 @@ function tryEngagement(
   request: EngagementRequest,
   engagement: Engagement,
   bundle: Bundle,
-  checkNotRevoked: () => void,
+  hostChecks: readonly (() => void)[],
 ): EngagementRefusedError | undefined {
-  const checks = [...ENGAGEMENT_CHECKS, checkNotRevoked];
+  const checks = [...ENGAGEMENT_CHECKS, ...hostChecks];
   for (const [index, check] of checks.entries()) {
     const refused = refusalOf(() => check(request, engagement, bundle));
     if (refused === undefined) continue;

@@ -21,6 +21,8 @@ export function minuteOf(seconds: number): string {
 
 export const tell = {
   policyMissing: () => "This host has not received its policy yet. Try again in a minute.",
+  clockSetBack: () =>
+    "The clock of this host is wrong: it was set back, so no time can be judged by it. Tell the host's administrators.",
   notAMember: (bundle: Bundle) =>
     `You are not a member of any engagement on ${printable(bundle.host.name)}. Ask the person who invited you to add you.`,
   mfaRequired: (engagement: Engagement, level: MfaLevel) =>
@@ -45,6 +47,8 @@ export const tell = {
     `Engagement ${nameOf(engagement)} does not allow account ${printable(account, 64)} here; it allows ${allowed.length === 0 ? "none" : printable(allowed.slice(0, 10).join(", "))}.`,
   approvalMissing: (engagement: Engagement) =>
     `Engagement ${nameOf(engagement)} waits for approval.${ask(engagement)}`,
+  localPolicy: (engagement: Engagement, what: string) =>
+    `The host's own policy does not allow ${what}, although engagement ${nameOf(engagement)} does. Ask the host's administrators.`,
   revoked: (entry: Revocation, engagement: Engagement) => {
     const what = {
       certificate: "certificate",

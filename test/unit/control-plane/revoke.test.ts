@@ -82,7 +82,7 @@ describe("revoking", () => {
   });
 
   it("does not guess between two members of one name", async () => {
-    const created = { vendor: "vendor", created_at: 0, email: "other@vendor.test" };
+    const created = { account: null, vendor: "vendor", created_at: 0, email: "other@vendor.test" };
     await saveMember(world.db, { id: newId(world.environment, "mem"), name: "Dana Doe", ...created });
     await assert.rejects(request("member", "Dana Doe"), /2 members are called Dana Doe/);
     assert.deepEqual(announced, []);

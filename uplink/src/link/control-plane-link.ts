@@ -34,6 +34,16 @@ export interface LinkContext {
   onClock(skewSeconds: number): void;
 }
 
+/** How the link stands, for people. Times are seconds since the epoch. */
+export interface LinkState {
+  /** Since when it is up; null while it is not. */
+  connectedSince: number | null;
+  /** When something last came from the server. */
+  lastContact: number | null;
+  /** Why it was lost, or could not be made, the last time; null when that never happened. */
+  lastError: string | null;
+}
+
 /**
  * The one WebSocket of a host to its control plane: signs in with the host's key, reconnects with growing, jittered
  * pauses, and drops what does not pass its schema. `send` is for a link that is up; whatever must not be lost is kept
@@ -49,6 +59,7 @@ export class ControlPlaneLink {
   #backoff = FIRST_BACKOFF_MS;
   #retry: NodeJS.Timeout | undefined;
   #silence: NodeJS.Timeout | undefined;
+  readonly #state: LinkState = { connectedSince: null, lastContact: null, lastError: null };
 
   constructor(context: LinkContext) {
     this.#context = context;
@@ -56,6 +67,10 @@ export class ControlPlaneLink {
 
   get connected(): boolean {
     return this.#up;
+  }
+
+  get state(): LinkState {
+    return { ...this.#state };
   }
 
   /** True while the socket has more to send than it should hold. */
@@ -79,8 +94,11 @@ export class ControlPlaneLink {
       if (!isBinary) this.#receive(socket, data.toString());
     });
     socket.on("ping", () => this.#watchSilence(socket));
-    socket.on("error", () => {}); // "close" follows and carries on
-    socket.on("close", (code, reason) => this.#lost(`${code} ${reason.toString().slice(0, 200)}`));
+    let error: string | undefined; // "close" follows and carries on
+    socket.on("error", ({ message }) => (error = message.slice(0, 200)));
+    socket.on("close", (code, reason) =>
+      this.#lost(error ?? `${code} ${reason.toString().slice(0, 200)}`.trim()),
+    );
   }
 
   /** Sends a message if the link is up; returns whether it was handed to the socket. */
@@ -144,6 +162,7 @@ export class ControlPlaneLink {
   #welcome(clock: number): void {
     if (!this.#saidHello) return;
     this.#up = true;
+    this.#state.connectedSince = Date.now() / 1000;
     this.#backoff = FIRST_BACKOFF_MS;
     guarded(() => this.#context.onClock(clock - Date.now() / 1000));
     guarded(() => this.#context.onConnected());
@@ -154,6 +173,8 @@ export class ControlPlaneLink {
     const wasUp = this.#up;
     this.#up = false;
     this.#socket = undefined;
+    this.#state.connectedSince = null;
+    this.#state.lastError = reason;
     if (wasUp) guarded(() => this.#context.onDisconnected(reason));
     if (this.#closed) return;
     this.#retry = setTimeout(() => this.start(), this.#backoff * (0.5 + Math.random()));
@@ -162,6 +183,7 @@ export class ControlPlaneLink {
 
   #watchSilence(socket: WebSocket): void {
     clearTimeout(this.#silence);
+    if (this.#up) this.#state.lastContact = Date.now() / 1000;
     this.#silence = setTimeout(() => socket.terminate(), SILENCE_MS);
   }
 }

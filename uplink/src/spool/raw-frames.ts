@@ -13,32 +13,42 @@ interface RawFile {
 
 /**
  * The frames of one recording as they come, before their blocks are sealed: what makes "recorded" true the moment a
- * write returns. Files are removed when every block that they have frames of is on the disk.
+ * write returns. A block that is sealed before it is shown may have frames that never came here; then the file that
+ * follows begins behind it. Files are removed when every block that they have frames of is on the disk, and there is
+ * always one that begins no later than the first block that is not: by that, recovery knows what was not synced.
  */
 export class RawFrames {
   readonly #directory: string;
   #current: RawFile;
   /** Files that are full, oldest first; `last` is the last block with frames in it. */
   readonly #full: (RawFile & { last: number })[] = [];
+  /** The block that fills. */
+  #block = 0;
+  /** Frames of the blocks before it have not all come here: the current file takes no more. */
+  #gap = false;
 
   constructor(directory: string) {
     this.#directory = directory;
     this.#current = this.#open(0);
   }
 
-  /** Hands `length` bytes of `buffer` to the kernel. Throws the disk's error; then they are not, or not wholly, there. */
-  write(buffer: Uint8Array, start: number, length: number): void {
-    for (let done = 0; done < length; )
-      done += writeSync(this.#current.fd, buffer, start + done, length - done);
-    this.#current.length += length;
+  /** Hands frames to the kernel. Throws the disk's error; then they are not, or not wholly, there. */
+  write(bytes: Uint8Array): void {
+    this.closeGap();
+    for (let at = 0; at < bytes.length; ) at += writeSync(this.#current.fd, bytes, at);
+    this.#current.length += bytes.length;
   }
 
-  /** Block `sequence` begins: a long file ends here, and the next begins with it. Throws the disk's error. */
-  beginBlock(sequence: number): void {
-    if (this.#current.length < FILE_SIZE) return;
-    const full = this.#current;
-    this.#current = this.#open(sequence);
-    this.#full.push({ ...full, last: sequence - 1 });
+  /** Block `sequence` begins; `whole`: all frames of the one before were written here. Throws the disk's error. */
+  beginBlock(sequence: number, whole: boolean): void {
+    this.#block = sequence;
+    this.#gap ||= !whole;
+    if (this.#current.length >= FILE_SIZE) this.#next();
+  }
+
+  /** Where blocks have passed this by: begins a file with the block that fills. Throws the disk's error. */
+  closeGap(): void {
+    if (this.#gap) this.#next();
   }
 
   /** Every block up to `synced` is on the disk: files with nothing else may go. */
@@ -58,6 +68,13 @@ export class RawFrames {
   /** Removes the file that was current; after {@link close}, when the recording is whole on the disk. */
   removeLast(): void {
     this.#remove(this.#current);
+  }
+
+  #next(): void {
+    const full = this.#current;
+    this.#current = this.#open(this.#block);
+    this.#full.push({ ...full, last: this.#block - 1 });
+    this.#gap = false;
   }
 
   #open(first: number): RawFile {

@@ -1,30 +1,28 @@
 import type { KeyObject } from "node:crypto";
-import { closeSync, mkdirSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { promisify } from "node:util";
-import { constants, zstdCompress } from "node:zlib";
 import { SallyportError } from "@sallyport/core/errors.ts";
 import type { SessionId } from "@sallyport/core/names.ts";
-import { NO_HASH, sealBlock } from "@sallyport/core/recording/block.ts";
 import {
   type EndRecord,
   FrameKind,
-  frameLength,
   MAX_FRAME_DATA,
   type StartRecord,
-  writeFrameHead,
 } from "@sallyport/core/recording/frame.ts";
-import { syncData, syncDirectories } from "./durable.ts";
-import { BLOCK_SIZE, BLOCKS_FILE, OWNER_FILE } from "./layout.ts";
+import { syncDirectories } from "./durable.ts";
+import { OWNER_FILE } from "./layout.ts";
+import { OpenBlock } from "./open-block.ts";
 import { RawFrames } from "./raw-frames.ts";
+import { SealedBlockFile } from "./sealed-block-file.ts";
 
-const compress = promisify(zstdCompress);
-/** A block is closed after this long, so that the control plane is at most about a second behind. */
-const BLOCK_TIME_MS = 1000;
+/** A block is closed by the first of four ticks a second after this long: synced when it is a second old, and sent. */
+const BLOCK_TIME_MS = 750;
 /** A sync of the disk at most this often while blocks keep coming; DESIGN asks for one a second at least. */
 const SYNC_INTERVAL_MS = 250;
-/** Blocks that may wait to be compressed before the writer asks its session to pause. */
-const MAX_UNSEALED = 8;
+/** Blocks that the disk may be behind before the writer asks its session to pause: 128 MB. */
+const MAX_UNSYNCED = 2048;
+/** What comes in bulk is sealed before it is shown, in blocks of at least this size, instead of being written twice. */
+const SEAL_AT_ONCE = 40 * 1024;
 
 /** What the writer needs of the world; `micros` is the time since the session began, never going back. */
 export interface WriterContext {
@@ -33,6 +31,8 @@ export interface WriterContext {
   micros(): number;
   /** Identifies this process, for recovery: what goes into the `owner` file. */
   owner: string;
+  /** `strict`: the writer asks its session to pause until every closed block is on the disk. Default `normal`. */
+  durability?: "normal" | "strict";
   /** Block `sequence` is on the disk and may be uploaded. */
   onSealed(session: SessionId, sequence: number): void;
   /**
@@ -42,46 +42,27 @@ export interface WriterContext {
   onFailed(error: unknown): void;
 }
 
-/** The block that fills. */
-interface OpenBlock {
-  sequence: number;
-  buffer: Buffer;
-  length: number;
-  frames: number;
-  openedAt: number;
-}
-
-// Buffers are used again: a new one for every block would keep the garbage collector busy under load.
-const spareBuffers: Buffer[] = [];
-
-function openBlock(sequence: number): OpenBlock {
-  // One frame may cross the limit by its own length and head.
-  const buffer = spareBuffers.pop() ?? Buffer.allocUnsafeSlow(BLOCK_SIZE + MAX_FRAME_DATA + 32);
-  return { sequence, buffer, length: 0, frames: 0, openedAt: 0 };
-}
-
-function recycle(buffer: Buffer): void {
-  if (spareBuffers.length < MAX_UNSEALED) spareBuffers.push(buffer);
-}
-
 /**
  * Writes one recording into the spool. `write` returns after the bytes are in the kernel's hands: they survive the
- * death of this process (a power cut may take the last second). Full blocks are compressed off the main thread,
- * chained, signed, appended to `blocks` and synced; only then are they announced for upload and their raw frames
- * removed. When `mayWrite` is false the session must pause its source until `onDrain`. A spool that cannot even take the
- * start record makes the constructor throw, and nothing of the recording is left.
+ * death of this process (a power cut may take the last second). They go into a file of raw frames, and a second later,
+ * or when there are enough for a block, compressed, chained and signed into `blocks`; bulk goes straight to `blocks`.
+ * Blocks are announced for upload, and their raw frames removed, only when they are synced. When `mayWrite` is false the
+ * session must pause its source until `onDrain`: the disk is too far behind or, with `strict`, a closed block is not on
+ * it yet. A spool that cannot even take the start record makes the constructor throw, and nothing of the recording is
+ * left.
  */
 export class RecordingWriter {
   readonly session: SessionId;
   readonly #directory: string;
   readonly #context: WriterContext;
-  readonly #blocksFd: number;
+  readonly #blocks: SealedBlockFile;
   readonly #raw: RawFrames;
   #released: Promise<void> | undefined;
-  #block: OpenBlock;
-  #sealing: Promise<void> = Promise.resolve();
-  #unsealed = 0;
-  #previousHash: Uint8Array = NO_HASH;
+  readonly #block = new OpenBlock();
+  /** Blocks closed, and of those the ones on the disk. */
+  #closed = 0;
+  #synced = 0;
+  readonly #strict: boolean;
   readonly #unsynced: number[] = [];
   #syncTimer: NodeJS.Timeout | undefined;
   #syncing: Promise<void> = Promise.resolve();
@@ -98,19 +79,19 @@ export class RecordingWriter {
       throw new SallyportError("recording-malformed", "The start record is longer than 64 KiB.");
     this.session = session;
     this.#context = context;
+    this.#strict = context.durability === "strict";
     this.#directory = join(context.spool, session);
     mkdirSync(this.#directory, { mode: 0o700 });
     const opened: { close(): void }[] = [];
     try {
       // Their names are made durable with the first block, in `#syncNow`: a login does not wait for the disk.
       writeFileSync(join(this.#directory, OWNER_FILE), context.owner, { mode: 0o600 });
-      const blocksFd = openSync(join(this.#directory, BLOCKS_FILE), "ax", 0o600);
-      opened.push({ close: () => closeSync(blocksFd) });
-      this.#blocksFd = blocksFd;
+      this.#blocks = new SealedBlockFile(this.#directory, session, context.hostKey);
+      opened.push(this.#blocks);
       this.#raw = new RawFrames(this.#directory);
       opened.push(this.#raw);
-      this.#block = openBlock(0);
       this.#append(FrameKind.start, record);
+      this.#handOver();
       // The first block is sealed with the first tick: so a session is soon seen at the control plane, and a short
       // command is one block, not three.
       this.#block.openedAt = Number.NEGATIVE_INFINITY;
@@ -121,9 +102,14 @@ export class RecordingWriter {
     }
   }
 
-  /** False while too many blocks wait to be compressed. */
+  /** False while the disk is too far behind; with `strict`, while any closed block is not synced. */
   get mayWrite(): boolean {
-    return this.#unsealed < MAX_UNSEALED;
+    return this.#closed - this.#synced < (this.#strict ? 1 : MAX_UNSYNCED);
+  }
+
+  /** True when what `write` took must not be shown before `mayWrite` is true again. */
+  get holdsBack(): boolean {
+    return this.#strict && !this.mayWrite;
   }
 
   /**
@@ -131,23 +117,31 @@ export class RecordingWriter {
    * and must not be shown. Data of any length; it is split into frames.
    */
   write(kind: FrameKind, data: Uint8Array): boolean {
-    for (let at = 0; at < data.length || at === 0; at += MAX_FRAME_DATA) {
-      if (this.#failure !== undefined || this.#ended !== undefined) return false;
-      try {
+    return this.add(kind, data) && this.commit();
+  }
+
+  /** Like {@link write}, but what is added counts as recorded, and may be shown, only when `commit` says so. */
+  add(kind: FrameKind, data: Uint8Array): boolean {
+    return this.#attempt(() => {
+      for (let at = 0; at < data.length || at === 0; at += MAX_FRAME_DATA) {
         this.#append(kind, data.subarray(at, at + MAX_FRAME_DATA));
-      } catch (error) {
-        this.#fail(error);
-        return false;
+        if (this.#block.full) this.#seal(false);
       }
-      if (this.#block.length >= BLOCK_SIZE) this.#tryRotate();
-    }
-    return true;
+    });
+  }
+
+  /** Hands everything added to the kernel. False when the spool has failed: then it is not all recorded. */
+  commit(): boolean {
+    return this.#attempt(() => {
+      if (this.#block.unsafe.length >= SEAL_AT_ONCE) this.#seal(false);
+      else this.#handOver();
+    });
   }
 
   /** Seals what has been open for long enough; called a few times a second. */
   tick(nowMs: number): void {
-    if (this.#failure !== undefined || this.#ended !== undefined) return;
-    if (this.#block.frames > 0 && nowMs - this.#block.openedAt >= BLOCK_TIME_MS) this.#tryRotate();
+    if (this.#block.frames > 0 && nowMs - this.#block.openedAt >= BLOCK_TIME_MS)
+      this.#attempt(() => this.#seal(false));
   }
 
   /**
@@ -163,7 +157,8 @@ export class RecordingWriter {
     if (this.#failure === undefined) {
       try {
         this.#append(FrameKind.end, Buffer.from(JSON.stringify(record)));
-        this.#sealSoon(this.#block, true);
+        this.#seal(true);
+        await this.#sync();
       } catch (error) {
         this.#fail(error);
       }
@@ -173,73 +168,45 @@ export class RecordingWriter {
     this.#raw.removeLast();
   }
 
-  #append(kind: FrameKind, data: Uint8Array): void {
-    const micros = Math.max(this.#lastMicros, this.#context.micros());
-    this.#lastMicros = micros;
-    const block = this.#block;
-    const length = frameLength(micros, data.length);
-    const start = block.length;
-    const at = writeFrameHead(block.buffer, start, kind, micros, data.length);
-    block.buffer.set(data, at);
-    this.#raw.write(block.buffer, start, length);
-    if (block.frames === 0) block.openedAt = Date.now();
-    block.length += length;
-    block.frames++;
-  }
-
-  #tryRotate(): void {
+  /** Does something that the disk may refuse; false when it has, now or before, or when the recording has ended. */
+  #attempt(action: () => void): boolean {
+    if (this.#failure !== undefined || this.#ended !== undefined) return false;
     try {
-      this.#rotate();
+      action();
+      return true;
     } catch (error) {
       this.#fail(error);
+      return false;
     }
   }
 
-  #rotate(): void {
+  #append(kind: FrameKind, data: Uint8Array): void {
+    this.#lastMicros = Math.max(this.#lastMicros, this.#context.micros());
+    this.#block.append(kind, this.#lastMicros, data);
+  }
+
+  #handOver(): void {
+    const { unsafe } = this.#block;
+    if (unsafe.length > 0) this.#raw.write(unsafe);
+    this.#block.settle();
+  }
+
+  #seal(last: boolean): void {
     const block = this.#block;
-    this.#raw.beginBlock(block.sequence + 1);
-    this.#block = openBlock(block.sequence + 1);
-    this.#sealSoon(block, false);
-  }
-
-  #sealSoon(block: OpenBlock, last: boolean): void {
-    this.#unsealed++;
-    this.#sealing = this.#sealing
-      .then(() => this.#seal(block, last))
-      .catch((error: unknown) => this.#fail(error));
-  }
-
-  async #seal(block: OpenBlock, last: boolean): Promise<void> {
-    if (this.#failure !== undefined) return;
-    const raw = block.buffer.subarray(0, block.length);
-    const compressed = await compress(raw, { params: { [constants.ZSTD_c_compressionLevel]: 1 } });
-    if (this.#failure !== undefined) return;
-    const sealed = sealBlock(
-      {
-        session: this.session,
-        sequence: block.sequence,
-        last,
-        frameCount: block.frames,
-        raw,
-        compressed,
-        previousHash: this.#previousHash,
-      },
-      this.#context.hostKey,
-    );
-    for (let at = 0; at < sealed.bytes.length; ) at += writeSync(this.#blocksFd, sealed.bytes, at);
-    this.#previousHash = sealed.hash;
-    recycle(block.buffer);
-    this.#unsynced.push(block.sequence);
-    this.#unsealed--;
-    if (this.#unsealed === MAX_UNSEALED - 1 && this.#ended === undefined) this.onDrain?.();
-    if (last) await this.#sync();
-    else this.#syncSoon();
+    const { sequence } = block;
+    this.#blocks.append(block, last);
+    this.#closed++;
+    this.#unsynced.push(sequence);
+    if (last) return;
+    this.#raw.beginBlock(sequence + 1, block.unsafe.length === 0);
+    block.begin(sequence + 1);
+    this.#syncSoon();
   }
 
   /** One sync at a time, and under load one for all the blocks of a quarter of a second. */
   #syncSoon(): void {
     if (this.#syncTimer !== undefined) return;
-    const wait = Math.max(0, this.#lastSync + SYNC_INTERVAL_MS - Date.now());
+    const wait = this.#strict ? 0 : Math.max(0, this.#lastSync + SYNC_INTERVAL_MS - Date.now());
     this.#syncTimer = setTimeout(() => {
       void this.#sync().then(() => {
         this.#syncTimer = undefined;
@@ -258,10 +225,14 @@ export class RecordingWriter {
     if (this.#failure !== undefined) return;
     const sequences = this.#unsynced.splice(0);
     if (this.#lastSync === 0) await syncDirectories([this.#directory, this.#context.spool]);
-    await syncData(this.#blocksFd);
+    await this.#blocks.sync();
     if (this.#failure !== undefined) return;
     this.#lastSync = Date.now();
+    const mightWrite = this.mayWrite;
+    this.#synced += sequences.length;
     for (const sequence of sequences) this.#context.onSealed(this.session, sequence);
+    if (!mightWrite && this.mayWrite && this.#ended === undefined) this.onDrain?.();
+    if (this.#ended === undefined) this.#raw.closeGap();
     this.#raw.drop(sequences.at(-1) ?? -1);
   }
 
@@ -279,10 +250,10 @@ export class RecordingWriter {
   }
 
   async #closeWhenQuiet(): Promise<void> {
-    await this.#sealing;
     clearTimeout(this.#syncTimer);
     await this.#syncing;
-    closeSync(this.#blocksFd);
+    this.#blocks.close();
     this.#raw.close();
+    this.#block.release();
   }
 }

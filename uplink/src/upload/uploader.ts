@@ -1,8 +1,10 @@
-import { closeSync, existsSync, fstatSync, openSync, readSync, renameSync, rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { SessionId } from "@sallyport/core/names.ts";
-import { BLOCK_HEAD_LENGTH, blockLengthAt, MAX_BLOCK } from "@sallyport/core/recording/block.ts";
+import { isPassing } from "../spool/disk-error.ts";
 import { BLOCKS_FILE } from "../spool/layout.ts";
+import { setAside } from "../spool/set-aside.ts";
+import { readBlockAt, seekBlock } from "./block-file.ts";
 
 /** Blocks of one recording that may be under way unacknowledged. */
 const WINDOW = 32;
@@ -17,9 +19,23 @@ export interface BlockSender {
   sendBlock(block: Uint8Array, onFlushed: () => void): boolean;
 }
 
+/** What the uploader needs of the host; `rejected` and `kept` are on the spool's file system. */
+export interface UploaderContext {
+  spool: string;
+  /** Takes recordings that can never be uploaded. */
+  rejected: string;
+  /** Takes recordings that are stored, for a while; null: they are removed at once. */
+  kept: string | null;
+  sender: BlockSender;
+  onStored(recording: SessionId): void;
+  /** A recording is not sent any more, said once; it makes no sense, or the server refuses it. */
+  onRefused(recording: SessionId, reason: string): void;
+  /** A recording could not be moved or removed; it stays in the spool, and this process leaves it alone. */
+  onStuck(recording: SessionId, error: unknown): void;
+}
+
 interface Upload {
   recording: SessionId;
-  fd: number;
   /** Byte offset and sequence of the next block to send. */
   offset: number;
   next: number;
@@ -33,28 +49,17 @@ interface Upload {
 /**
  * Uploads recordings block by block while they are written. Resumes where the server says (`recording-query`), keeps at
  * most a window of blocks under way, and removes the local copy only after the server has stored the end. A recording
- * that the server rejects is never sent again, and is set aside under `rejected/` once nobody writes it any more: one
- * sick recording stops no other.
+ * that the server rejects, or that cannot be read, is never sent again, and is set aside once nobody writes it any more:
+ * one sick recording stops no other.
  */
 export class Uploader {
-  readonly #spool: string;
-  readonly #rejected: string;
-  readonly #sender: BlockSender;
+  readonly #context: UploaderContext;
   readonly #uploads = new Map<SessionId, Upload>();
-  /** Rejected while they are still written. */
+  /** Not sent any more: refused while they are still written, or in nobody's power to move. */
   readonly #refused = new Set<SessionId>();
-  readonly #onStored: (recording: SessionId) => void;
 
-  constructor(
-    spool: string,
-    rejectedDirectory: string,
-    sender: BlockSender,
-    onStored: (recording: SessionId) => void,
-  ) {
-    this.#spool = spool;
-    this.#rejected = rejectedDirectory;
-    this.#sender = sender;
-    this.#onStored = onStored;
+  constructor(context: UploaderContext) {
+    this.#context = context;
   }
 
   /** Recordings that wait for upload or for acknowledgement. */
@@ -62,7 +67,7 @@ export class Uploader {
     return this.#uploads.size;
   }
 
-  /** Blocks below `available` of this recording are durable locally. Opening it the first time asks where to go on. */
+  /** Blocks below `available` of this recording are durable locally. The first time, it is asked where to go on. */
   offer(recording: SessionId, available: number): void {
     if (this.#refused.has(recording)) {
       if (available === ALL) this.#setAside(recording);
@@ -70,13 +75,11 @@ export class Uploader {
     }
     let upload = this.#uploads.get(recording);
     if (upload === undefined) {
-      const path = join(this.#spool, recording, BLOCKS_FILE);
       // Stored and removed already: the last block can be acknowledged before we are told that the session is over.
-      if (!existsSync(path)) return;
-      const fd = openSync(path, "r");
-      upload = { recording, fd, offset: 0, next: 0, available: 0, acknowledged: 0, positioned: false };
+      if (!existsSync(this.#pathOf(recording))) return;
+      upload = { recording, offset: 0, next: 0, available: 0, acknowledged: 0, positioned: false };
       this.#uploads.set(recording, upload);
-      this.#sender.query(recording);
+      this.#context.sender.query(recording);
     }
     upload.available = Math.max(upload.available, available);
     this.#push(upload);
@@ -91,7 +94,7 @@ export class Uploader {
   restart(): void {
     for (const upload of this.#uploads.values()) {
       upload.positioned = false;
-      this.#sender.query(upload.recording);
+      this.#context.sender.query(upload.recording);
     }
   }
 
@@ -100,92 +103,95 @@ export class Uploader {
     const upload = this.#uploads.get(recording);
     if (upload === undefined) return;
     if (complete) {
-      this.#forget(upload);
-      rmSync(join(this.#spool, recording), { recursive: true, force: true });
-      this.#onStored(recording);
+      this.#uploads.delete(recording);
+      this.#store(recording);
       return;
     }
     upload.acknowledged = Math.max(upload.acknowledged, nextSequence);
-    if (!upload.positioned) {
-      this.#seek(upload, nextSequence);
+    this.#whileReadable(upload, () => {
+      if (upload.positioned) return;
+      Object.assign(upload, seekBlock(this.#pathOf(recording), nextSequence));
       upload.positioned = true;
-    }
+    });
     this.#push(upload);
   }
 
   /** The server will never take this recording: keep it aside for people to look at. */
-  reject(recording: SessionId): void {
+  reject(recording: SessionId, reason = "The control plane refuses it."): void {
     const upload = this.#uploads.get(recording);
     if (upload === undefined) return;
-    this.#forget(upload);
+    this.#uploads.delete(recording);
     // Its writer needs the directory where it is: a session is not to end for this.
     this.#refused.add(recording);
+    this.#context.onRefused(recording, reason);
     if (upload.available === ALL) this.#setAside(recording);
   }
 
   close(): void {
-    for (const upload of this.#uploads.values()) closeSync(upload.fd);
     this.#uploads.clear();
+  }
+
+  #pathOf(recording: SessionId): string {
+    return join(this.#context.spool, recording, BLOCKS_FILE);
+  }
+
+  #store(recording: SessionId): void {
+    const { spool, kept } = this.#context;
+    try {
+      if (kept === null) rmSync(join(spool, recording), { recursive: true, force: true });
+      else setAside(spool, recording, kept);
+    } catch (error) {
+      this.#context.onStuck(recording, error);
+      this.#refused.add(recording);
+    }
+    this.#context.onStored(recording);
   }
 
   #setAside(recording: SessionId): void {
     try {
-      renameSync(join(this.#spool, recording), join(this.#rejected, recording));
+      setAside(this.#context.spool, recording, this.#context.rejected);
       this.#refused.delete(recording);
     } catch (error) {
-      // It stays in the spool, and is not sent again by this process.
-      process.emitWarning(error instanceof Error ? error : String(error));
-    }
-  }
-
-  #forget(upload: Upload): void {
-    closeSync(upload.fd);
-    this.#uploads.delete(upload.recording);
-  }
-
-  #seek(upload: Upload, sequence: number): void {
-    upload.offset = 0;
-    for (upload.next = 0; upload.next < sequence; upload.next++) {
-      const length = blockLength(upload.fd, upload.offset);
-      if (length === undefined) return;
-      upload.offset += length;
+      this.#context.onStuck(recording, error);
     }
   }
 
   #push(upload: Upload): void {
-    while (
-      upload.positioned &&
-      upload.next < upload.available &&
-      upload.next < upload.acknowledged + WINDOW &&
-      this.#sender.connected &&
-      !this.#sender.congested
-    ) {
-      const block = readBlock(upload.fd, upload.offset);
-      if (block === undefined) return;
-      if (!this.#sender.sendBlock(block, () => this.#pushAll())) return;
-      upload.offset += block.length;
-      upload.next++;
-    }
+    const { sender } = this.#context;
+    this.#whileReadable(upload, () => {
+      while (
+        upload.positioned &&
+        upload.next < upload.available &&
+        upload.next < upload.acknowledged + WINDOW &&
+        sender.connected &&
+        !sender.congested
+      ) {
+        const block = readBlockAt(this.#pathOf(upload.recording), upload.offset);
+        if (block === undefined) {
+          // Everything before is stored, nobody writes it any more, and yet it has no end: it will never have one.
+          if (upload.available === ALL && upload.acknowledged >= upload.next)
+            this.reject(upload.recording, `Block ${upload.next} is missing or damaged.`);
+          return;
+        }
+        if (!sender.sendBlock(block, () => this.#pushAll())) return;
+        upload.offset += block.length;
+        upload.next++;
+      }
+    });
   }
 
   // Whoever was held up by a full socket may go on, not only the recording whose block has just left.
   #pushAll(): void {
     for (const upload of this.#uploads.values()) this.#push(upload);
   }
-}
 
-function blockLength(fd: number, offset: number): number | undefined {
-  const head = Buffer.allocUnsafe(BLOCK_HEAD_LENGTH);
-  if (readSync(fd, head, 0, head.length, offset) < head.length) return undefined;
-  const length = blockLengthAt(head, 0);
-  return length !== undefined && length <= MAX_BLOCK && offset + length <= fstatSync(fd).size
-    ? length
-    : undefined;
-}
-
-function readBlock(fd: number, offset: number): Uint8Array | undefined {
-  const length = blockLength(fd, offset);
-  if (length === undefined) return undefined;
-  const block = Buffer.allocUnsafe(length);
-  return readSync(fd, block, 0, length, offset) === length ? block : undefined;
+  /** A file that cannot be read stops its own upload only; too few descriptors are no fault of the file. */
+  #whileReadable(upload: Upload, work: () => void): void {
+    if (!this.#uploads.has(upload.recording)) return;
+    try {
+      work();
+    } catch (error) {
+      if (!isPassing(error)) this.reject(upload.recording, String(error));
+    }
+  }
 }

@@ -4,7 +4,7 @@ import { HostMessage, MAX_BLOCK_UPLOAD, parseLinkMessage } from "@sallyport/core
 import type { Revocation } from "@sallyport/core/policy/revocation.ts";
 import { type Block, parseBlock } from "@sallyport/core/recording/block.ts";
 import type { WebSocket } from "ws";
-import { type Host, hostById, touchHost } from "../../database/hosts.ts";
+import { type Host, hostById, noteFacts, touchHost } from "../../database/hosts.ts";
 import type { Database } from "../../database/tables.ts";
 import { type Environment, seconds } from "../../environment.ts";
 import { errorFields } from "../../log.ts";
@@ -131,6 +131,7 @@ export class HostLink {
       case "bundle-ack":
         return this.#feed.acknowledged(message.version);
       case "heartbeat":
+        if (message.facts !== undefined) await noteFacts(this.#needs.db, this.host.id, message.facts);
         return this.#touch();
     }
   }

@@ -68,6 +68,7 @@ function visibleMembers(
 function view(engagement: Engagement, hosts: readonly Host[], members: readonly Member[], now: number) {
   const { id, name, vendor, accounts, mode, mfa, hours, sources, start, end, ended, approval, contact } =
     engagement;
+  const { personal, privilege, forwarding, limits, recording, acceptUnsafeShell } = engagement;
   return {
     id,
     name,
@@ -76,10 +77,21 @@ function view(engagement: Engagement, hosts: readonly Host[], members: readonly 
     start,
     end,
     ended,
-    members: members.map((member) => ({ id: member.id, name: member.name, email: member.email })),
+    members: members.map((member) => ({
+      id: member.id,
+      name: member.name,
+      email: member.email,
+      account: member.account,
+    })),
     hosts: hosts.filter((host) => selects(engagement.hosts, host)).map((host) => host.name),
     selector: engagement.hosts,
     accounts,
+    personal,
+    privilege,
+    forwarding,
+    limits,
+    recording,
+    acceptUnsafeShell,
     mode,
     mfa,
     hours,

@@ -16,21 +16,24 @@ export function hostRoutes(app: Hono<AppEnv>, services: Services): void {
   app.get("/hosts", requires("member-or-staff", services), async (context) => {
     const caller = context.get("caller");
     const hosts = await listHosts(db);
-    const all = hosts.map(({ id, name, address, port, labels, enrolledAt, lastSeenAt, bundleVersion }) => ({
-      id,
-      name,
-      address,
-      port,
-      labels,
-      connected: services.hosts.isConnected(id),
-      enrolledAt,
-      lastSeenAt,
-      bundleVersion,
-    }));
+    const all = hosts.map(
+      ({ id, name, address, port, labels, enrolledAt, lastSeenAt, bundleVersion, facts }) => ({
+        id,
+        name,
+        address,
+        port,
+        labels,
+        connected: services.hosts.isConnected(id),
+        enrolledAt,
+        lastSeenAt,
+        bundleVersion,
+        facts,
+      }),
+    );
     if (seesAll(caller)) return context.json(all);
     const own = await listEngagements(db, caller.member?.id ?? "");
     const reachable = new Map(
-      reachableHosts(own, hosts, seconds(environment.clock)).map((host) => [host.name, host]),
+      reachableHosts(caller.member, own, hosts, seconds(environment.clock)).map((host) => [host.name, host]),
     );
     const visible = all.flatMap(({ id, name, connected }) => {
       const host = reachable.get(name);

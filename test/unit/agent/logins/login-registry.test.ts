@@ -27,6 +27,8 @@ describe("the registry of logins", () => {
     sourceAddress: "192.0.2.7",
     certificateHash: "abc",
     admitted: null,
+    forwarding: false,
+    marks: null,
     identity,
     refused: null,
     decidedAt: 1,

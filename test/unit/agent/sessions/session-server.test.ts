@@ -52,12 +52,14 @@ describe("the socket that a session's shim asks", () => {
     pool.start(0);
     recorder = await startRecorder();
     server = createSessionServer({
+      durability: "normal",
       ...host,
       pool,
       host: { id: "hst_1", name: "db-1" },
       sshd: sshd.path,
       shim: SHIM,
       shell: "/bin/bash",
+      settle: async () => {},
       log: SILENT,
       onRefused: (_, code) => refusals.push(code),
     });
@@ -124,6 +126,8 @@ describe("the socket that a session's shim asks", () => {
     uid: UID,
     sourceAddress: "192.0.2.7",
     admitted: null,
+    forwarding: false,
+    marks: null,
     certificateHash: "x",
     identity: { ...identity, token: { ...identity.token, issuer: ISSUER } },
     refused: null,

@@ -94,7 +94,10 @@ export class RecorderUnderTest {
     const self = { pid: process.pid, startTime: processStat(process.pid)?.startTime ?? 0 };
     const live = { session, start, shim: { ...self, pid: shimPid }, monitor: self };
     const ticket = randomBytes(32).toString("hex");
-    return { type: "ticket", ticket, live, uid: 0, gid: 0, shell: "/bin/sh", command, ...rest };
+    const recording = { input: true, durability: "normal" } as const;
+    const limits = { idle: null, longest: null };
+    const options = { recording, limits };
+    return { type: "ticket", ticket, live, uid: 0, gid: 0, shell: "/bin/sh", command, ...options, ...rest };
   }
 
   /** Begins a session as agent and shim do; `start` is what the shim is told to start. */

@@ -1,9 +1,14 @@
+import { LocalPolicy } from "@sallyport/core/policy/local-policy.ts";
 import type { ToldRefusalCode } from "@sallyport/core/policy/refusal.ts";
 import { HOUR, makeRevocation, NOW, only, type Scenario } from "./scenario.ts";
 
 /** For each refusal that `evaluateLogin` can give, in the order of its checks: one change that brings it about. */
 export const BREAKS: [ToldRefusalCode, (scenario: Scenario) => void][] = [
   ["policy-missing", ({ condition }) => Object.assign(condition, { bundle: null })],
+  [
+    "clock-set-back",
+    ({ condition }) => Object.assign(condition, { clock: { trusted: false, detail: "an hour back" } }),
+  ],
   ["not-a-member", ({ request }) => Object.assign(request.identity.token, { subject: "mallory" })],
   ["mfa-required", (scenario) => Object.assign(only(scenario).mfa, { level: "phishing-resistant" })],
   ["mfa-too-old", ({ request }) => Object.assign(request.identity.token, { authTime: NOW - 9 * HOUR })],
@@ -25,6 +30,13 @@ export const BREAKS: [ToldRefusalCode, (scenario: Scenario) => void][] = [
   [
     "approval-missing",
     (scenario) => Object.assign(only(scenario), { approval: { rule: "activation", approved: false } }),
+  ],
+  [
+    "local-policy",
+    ({ condition }) =>
+      Object.assign(condition, {
+        local: [LocalPolicy.parse({ version: 1, deny: { all: true } })],
+      }),
   ],
   ["revoked", ({ condition }) => condition.revocations.add(makeRevocation("certificate", "42"))],
   ["lease-expired", ({ condition }) => Object.assign(condition, { leaseUntil: NOW })],

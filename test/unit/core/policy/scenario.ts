@@ -100,6 +100,8 @@ export function makeScenario(...engagements: Engagement[]): Scenario {
       bundle: makeBundle(...engagements),
       leaseUntil: NOW + HOUR,
       revocations: new RevocationIndex(),
+      clock: { trusted: true, detail: "" },
+      local: [],
       recorderReady: true,
       spoolReserveFree: true,
       accountUnsafe: () => null,

@@ -38,8 +38,10 @@ function lastBlock(session: SessionId, before: Block[]): Block {
 export class UploadingHost extends TestHost {
   readonly uploader: Uploader;
   readonly stored: SessionId[] = [];
+  readonly refused: { recording: SessionId; reason: string }[] = [];
+  readonly stuck: { recording: SessionId; error: unknown }[] = [];
 
-  constructor(server: string, spool: string, rejected: string) {
+  constructor(server: string, spool: string, rejected: string, kept: string | null = null) {
     super(server, {
       onMessage: (message) => {
         if (message.type === "recording-offset") {
@@ -67,7 +69,12 @@ export class UploadingHost extends TestHost {
       query: (recording: SessionId) => link.send({ type: "recording-query", recording }),
       sendBlock: (block: Uint8Array, onFlushed: () => void) => link.sendBlock(block, onFlushed),
     };
-    this.uploader = new Uploader(spool, rejected, sender, (recording) => this.stored.push(recording));
+    this.uploader = new Uploader({
+      ...{ spool, rejected, kept, sender },
+      onStored: (recording) => this.stored.push(recording),
+      onRefused: (recording, reason) => this.refused.push({ recording, reason }),
+      onStuck: (recording, error) => this.stuck.push({ recording, error }),
+    });
   }
 
   /**

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { appendFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { verifyRecording } from "@sallyport/core/recording/chain.ts";
 import { FrameKind } from "@sallyport/core/recording/frame.ts";
@@ -281,15 +281,18 @@ describe("an uploader", () => {
 
     it("goes on though it cannot be set aside", async () => {
       const [sick, healthy] = [makeRecording(spool, 3), makeRecording(spool, 3)];
-      // Something of that name is there already.
-      mkdirSync(join(rejected, sick.session, "occupied"), { recursive: true });
+      rmSync(rejected, { recursive: true });
+      writeFileSync(rejected, "no directory");
       plane.rejects.add(sick.session);
-      const warned = new Promise<Error>((resolve) => process.once("warning", resolve));
       await connect();
       host.uploader.offerAll(sick.session);
       host.uploader.offerAll(healthy.session);
       await host.until(isStored(healthy));
-      assert.match((await warned).message, /ENOTEMPTY/);
+      await host.until(() => host.stuck.length > 0);
+      assert.deepEqual(
+        host.stuck.map(({ recording }) => recording),
+        [sick.session],
+      );
       assert.ok(existsSync(sick.directory));
       assert.equal(host.uploader.pending, 0);
     });
@@ -305,6 +308,57 @@ describe("an uploader", () => {
     await host.until(isStored(healthy));
     await host.settle();
     assert.equal(countOf(sick), 1);
+    // What nobody writes any more and has no end is set aside, told once, and not tried again.
+    assert.deepEqual(host.refused, [{ recording: sick.session, reason: "Block 1 is missing or damaged." }]);
+    assert.deepEqual(readBlocks(join(rejected, sick.session)), bytes);
+    plane.socket?.terminate();
+    await connect();
+    host.uploader.offerAll(sick.session);
+    await host.settle();
+    assert.equal(arrivedOf(sick), 1);
+    assert.equal(host.refused.length, 1);
+  });
+
+  it("lets a file that cannot be read stop no other", async () => {
+    const [sick, healthy] = [makeRecording(spool, 3), makeRecording(spool, 3)];
+    rmSync(join(sick.directory, BLOCKS_FILE));
+    mkdirSync(join(sick.directory, BLOCKS_FILE));
+    await connect();
+    for (const { session } of [sick, healthy]) host.uploader.offerAll(session);
+    await host.until(isStored(healthy));
+    await host.settle();
+    assert.match(host.refused[0]?.reason ?? "", /EISDIR/);
+    assert.deepEqual(readdirSync(rejected), [sick.session]);
+  });
+
+  it("leaves what is in the way in the place for the sick alone", async () => {
+    const sick = makeRecording(spool, 2);
+    mkdirSync(join(rejected, sick.session));
+    plane.rejects.add(sick.session);
+    await connect();
+    host.uploader.offerAll(sick.session);
+    await host.until(() => host.refused.length > 0);
+    assert.deepEqual(readdirSync(rejected).sort(), [sick.session, `${sick.session}.1`]);
+  });
+
+  it("keeps what is stored, where it is told to", async () => {
+    const kept = join(root.path, "kept");
+    host.close();
+    host = new UploadingHost(plane.url, spool, rejected, kept);
+    const recording = makeRecording(spool, 2);
+    await connect();
+    host.uploader.offerAll(recording.session);
+    await host.until(isStored(recording));
+    assert.deepEqual(readdirSync(spool), []);
+    assert.equal(readBlocks(join(kept, recording.session)).length > 0, true);
+  });
+
+  it("holds no file open, however many recordings wait", async () => {
+    const recordings = Array.from({ length: 300 }, () => makeRecording(spool, 1));
+    for (const { session } of recordings) host.uploader.offerAll(session);
+    assert.deepEqual(descriptorsBelow(root.path), []);
+    await connect();
+    await host.until(() => host.stored.length === recordings.length);
   });
 
   it("does not send a block that is only half in the file", async () => {
@@ -312,7 +366,7 @@ describe("an uploader", () => {
     const bytes = readBlocks(recording.directory);
     writeFileSync(join(recording.directory, BLOCKS_FILE), bytes.subarray(0, -10));
     await connect();
-    host.uploader.offerAll(recording.session);
+    host.uploader.offer(recording.session, 3);
     await host.settle();
     assert.equal(countOf(recording), 2);
     appendFileSync(join(recording.directory, BLOCKS_FILE), bytes.subarray(-10));

@@ -1,0 +1,49 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { setTimeout as pause } from "node:timers/promises";
+import { SallyportError } from "@sallyport/core/errors.ts";
+import { type ProcessIdentity, processStat, signalProcess } from "../kernel/processes.ts";
+
+const ROUNDS = 200;
+const ROUND_MS = 25;
+
+/** The processes that have this uid as any of theirs: real, effective, saved, file system (proc(5), status). */
+export function processesOfUid(uid: number): ProcessIdentity[] {
+  return readdirSync("/proc").flatMap((name) => {
+    if (!/^[0-9]+$/.test(name)) return [];
+    try {
+      const uids = /^Uid:\s+(.*)$/m.exec(readFileSync(`/proc/${name}/status`, "latin1"))?.[1]?.split(/\s+/);
+      const stat = uids?.includes(String(uid)) === true ? processStat(Number(name)) : null;
+      return stat === null ? [] : [{ pid: stat.pid, startTime: stat.startTime }];
+    } catch {
+      return []; // it has ended
+    }
+  });
+}
+
+/**
+ * Ends all processes of a uid, however they detached themselves; returns how many there were. All are stopped before the
+ * first is killed, so that none starts another meanwhile. Code `internal` when some will not go.
+ */
+export async function endProcessesOfUid(uid: number): Promise<number> {
+  const seen = new Set<string>();
+  for (let round = 0; round < ROUNDS; round++) {
+    const left = processesOfUid(uid).filter(({ pid }) => !isZombie(pid));
+    if (left.length === 0) return seen.size;
+    for (const process of left) signalProcess(process, "SIGSTOP");
+    for (const process of left) {
+      seen.add(`${process.pid}-${process.startTime}`);
+      signalProcess(process, "SIGKILL");
+    }
+    await pause(ROUND_MS);
+  }
+  throw new SallyportError("internal", `Processes of uid ${uid} do not end.`);
+}
+
+/** Dead, and waiting for its parent to notice. */
+function isZombie(pid: number): boolean {
+  try {
+    return /^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "latin1"));
+  } catch {
+    return true;
+  }
+}

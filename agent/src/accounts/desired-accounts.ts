@@ -1,0 +1,99 @@
+import type { AccountName } from "@sallyport/core/names.ts";
+import type { Bundle } from "@sallyport/core/policy/bundle.ts";
+import { checkApproval, checkHost, checkWindow } from "@sallyport/core/policy/checks.ts";
+import type { Engagement, Member } from "@sallyport/core/policy/engagement.ts";
+import type { PersonalAccounts, Privilege } from "@sallyport/core/policy/grants.ts";
+import { refusalOf } from "@sallyport/core/policy/refusal.ts";
+import type { RevocationIndex } from "@sallyport/core/policy/revocation.ts";
+
+/** An account that a member should have on this host now. */
+export interface DesiredAccount {
+  memberId: string;
+  account: AccountName;
+  groups: string[];
+  home: PersonalAccounts["home"];
+  /** When the last of the engagements that give it ends, in seconds since the epoch. */
+  end: number;
+  /** What sudo gives, of every engagement that runs. */
+  privileges: Privilege[];
+}
+
+/** What the policy says of personal accounts at one moment. */
+export interface DesiredAccounts {
+  accounts: DesiredAccount[];
+  /** Names of personal accounts and whose they are, over ones included; null where two members have the same. */
+  owners: Map<string, string | null>;
+  /** Accounts that members share here. */
+  shared: Set<string>;
+  /** When that changes by itself next, in seconds since the epoch. */
+  nextChange: number | null;
+}
+
+/** The least that is lost when two engagements differ. */
+const HOMES: PersonalAccounts["home"][] = ["keep", "archive", "delete"];
+
+/**
+ * The accounts that members of running engagements should have here. Several engagements of one member add up: groups
+ * and sudo rules of each, the latest end, and the home is treated as the most careful of them says. Pure; `now` in
+ * seconds since the epoch.
+ */
+export function desiredAccounts(bundle: Bundle, revocations: RevocationIndex, now: number): DesiredAccounts {
+  const here = bundle.engagements.filter((engagement) => means(engagement, bundle));
+  const personal = here.filter((engagement) => engagement.personal !== null);
+  const accounts: DesiredAccount[] = [];
+  const owners: DesiredAccounts["owners"] = new Map();
+  for (const member of bundle.members) {
+    const given = personal.filter((engagement) => engagement.members.includes(member.id));
+    if (member.account === null || given.length === 0) continue;
+    owners.set(member.account, owners.has(member.account) ? null : member.id);
+    const running = given.filter(
+      (engagement) => runs(engagement, member, now) && !isRevoked(revocations, member, engagement),
+    );
+    if (running.length > 0) accounts.push(combine(member.id, member.account, running));
+  }
+  return {
+    accounts: accounts.filter(({ account }) => owners.get(account) !== null),
+    owners,
+    shared: new Set(here.flatMap((engagement) => engagement.accounts)),
+    nextChange: nextChange(personal, now),
+  };
+}
+
+function combine(memberId: string, account: AccountName, running: readonly Engagement[]): DesiredAccount {
+  const grants = running.flatMap((engagement) => engagement.personal ?? []);
+  return {
+    memberId,
+    account,
+    groups: [...new Set(grants.flatMap(({ groups }) => groups))].toSorted(),
+    home: HOMES.find((home) => grants.some((grant) => grant.home === home)) ?? "archive",
+    end: Math.max(...running.map(endOf)),
+    privileges: running.map(({ privilege }) => privilege).filter(({ sudo }) => sudo !== "none"),
+  };
+}
+
+function runs(engagement: Engagement, member: Member, now: number): boolean {
+  const moment = { account: member.account ?? "", memberId: member.id, now };
+  return [checkWindow, checkApproval].every(
+    (check) => refusalOf(() => check(moment, engagement)) === undefined,
+  );
+}
+
+function means(engagement: Engagement, bundle: Bundle): boolean {
+  return refusalOf(() => checkHost({ account: "", memberId: "", now: 0 }, engagement, bundle)) === undefined;
+}
+
+/** Taken from this member, or from all of the engagement; a revoked certificate or session takes no account. */
+function isRevoked(revocations: RevocationIndex, member: Member, engagement: Engagement): boolean {
+  const nothing = { certificateSerial: "", keyFingerprint: "" };
+  return revocations.find({ ...nothing, memberId: member.id, engagementId: engagement.id }) !== undefined;
+}
+
+function endOf(engagement: Engagement): number {
+  return Math.min(engagement.end, engagement.ended?.at ?? engagement.end);
+}
+
+function nextChange(engagements: readonly Engagement[], now: number): number | null {
+  const times = engagements.flatMap((engagement) => [engagement.start, endOf(engagement)]);
+  const later = times.filter((time) => time > now);
+  return later.length === 0 ? null : Math.min(...later);
+}

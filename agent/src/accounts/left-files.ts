@@ -1,0 +1,43 @@
+import { lstatSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+
+/** Where at(1), cron(8) and logind keep what runs for somebody who is not there; Debian's and others' places. */
+const JOBS = [
+  "/var/spool/cron/crontabs",
+  "/var/spool/cron",
+  "/var/spool/cron/atjobs",
+  "/var/spool/at",
+  "/var/spool/anacron",
+];
+const LINGER = "/var/lib/systemd/linger";
+/** Where anybody may write. Looked at one level deep: the whole disk is not searched. */
+const SHARED = ["/tmp", "/var/tmp", "/dev/shm", "/var/mail", "/run/lock"];
+
+/** Removes the crontab, the at jobs and the lingering of an account; returns how many there were. */
+export function removeJobs(account: string, uid: number): number {
+  const files = JOBS.flatMap((directory) =>
+    entries(directory).filter((path) => isFileOf(path, uid) || path === join(directory, account)),
+  ).filter((path) => lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === false);
+  const linger = entries(LINGER).filter((path) => path === join(LINGER, account));
+  for (const path of [...files, ...linger]) rmSync(path, { force: true });
+  return files.length + linger.length;
+}
+
+/** How many files of this uid lie openly in the directories that everybody shares; what is elsewhere is not counted. */
+export function countLeftFiles(uid: number): number {
+  return SHARED.flatMap(entries).filter((path) => lstatSync(path, { throwIfNoEntry: false })?.uid === uid)
+    .length;
+}
+
+function isFileOf(path: string, uid: number): boolean {
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  return stat?.uid === uid && !stat.isDirectory();
+}
+
+function entries(directory: string): string[] {
+  try {
+    return readdirSync(directory).map((name) => join(directory, name));
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,146 @@
+import { isSallyportError } from "@sallyport/core/errors.ts";
+import { Command, CommanderError, Option } from "commander";
+
+/** What the command line needs of the process that it runs in. */
+export interface Surroundings {
+  version: string;
+  stdout: { write(text: string): unknown; columns?: number; isTTY?: boolean };
+  stderr: { write(text: string): unknown; columns?: number };
+  env: NodeJS.ProcessEnv;
+  /** Program and arguments that run this command line with further arguments. */
+  self(args: string[]): [string, string[]];
+  /** Seconds since the epoch. */
+  now(): number;
+}
+
+const EXIT_HELP = `Exit codes:
+  0  done, or all is well
+  1  it could not be done
+  2  the command line is wrong
+  3  status: no agent runs; doctor: there are warnings
+  4  doctor: something is wrong`;
+
+/** Runs one command line; resolves with the exit status. Commands are loaded when they are called. */
+export async function run(args: readonly string[], surroundings: Surroundings): Promise<number> {
+  let status = 0;
+  try {
+    await buildProgram(surroundings, (code) => (status = code)).parseAsync(args, { from: "user" });
+    return status;
+  } catch (error) {
+    // commander has printed the help or the complaint itself.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    const known = isSallyportError(error);
+    surroundings.stderr.write(
+      `sallyport-agent: ${known ? error.message : `unexpected error: ${String(error)}`}\n`,
+    );
+    return known && error.code === "usage" ? 2 : 1;
+  }
+}
+
+function buildProgram(around: Surroundings, onStatus: (status: number) => void): Command {
+  const program = new Command("sallyport-agent")
+    .description("The host agent of Sallyport: admits contractors' logins and records their sessions.")
+    .version(around.version, "-V, --version", "print the version")
+    .option("--config <file>", "configuration; absent means all defaults", "/etc/sallyport/agent.yaml")
+    .configureHelp({ showGlobalOptions: true })
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void around.stdout.write(text),
+      writeErr: (text) => void around.stderr.write(text),
+      outputError: (text, write) => write(text.replace(/^error: /, "sallyport-agent: ")),
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+      getOutHelpWidth: () => Math.min(around.stdout.columns ?? 100, 100),
+      getErrHelpWidth: () => Math.min(around.stderr.columns ?? 100, 100),
+    })
+    .showHelpAfterError("(see: sallyport-agent --help)")
+    .addHelpText("after", `\n${EXIT_HELP}`);
+  const config = (): string => program.opts<{ config: string }>().config;
+  const say = (sentence: string): void => void around.stderr.write(`${sentence}\n`);
+  const write = (text: string): void => void around.stdout.write(text);
+
+  program.commandsGroup("Membership of this host:");
+  program
+    .command("enroll")
+    .summary("join a control plane")
+    .description(
+      "Join a control plane. Nothing is changed until everything is fetched and checked; where sshd refuses its new settings, all is put back.",
+    )
+    .requiredOption("--token-file <file>", 'the join token; "-" reads it from standard input')
+    .addHelpText("after", examples("enroll --token-file join-token", "enroll --token-file - < join-token"))
+    .action(async ({ tokenFile }: { tokenFile: string }) => {
+      const { enrollCommand } = await import("./commands/enroll.ts");
+      await enrollCommand({ config: config(), tokenFile, say });
+    });
+  program
+    .command("leave")
+    .summary("undo enrolment")
+    .description(
+      "Undo enrolment: sshd's settings, certificates, the pinned trust and the host's key go. Accounts stay.",
+    )
+    .option("--force", "leave recordings behind that are not uploaded yet", false)
+    .addHelpText("after", examples("leave", "leave --force"))
+    .action(async ({ force }: { force: boolean }) => {
+      const { leaveCommand } = await import("./commands/leave.ts");
+      await leaveCommand({ config: config(), force, say, now: around.now });
+    });
+
+  program.commandsGroup("The service:");
+  program
+    .command("run")
+    .summary("answer sshd's questions and record sessions")
+    .description(
+      "Answer sshd's questions and record sessions, until SIGTERM or SIGINT; what the service runs. Sessions go on when it ends.",
+    )
+    .addHelpText("after", examples("run", "run --config /etc/sallyport/agent.yaml"))
+    .action(async () => {
+      const { runCommand } = await import("./commands/run.ts");
+      await runCommand({ config: config(), version: around.version, self: around.self });
+    });
+
+  program.commandsGroup("Is everything well?");
+  program
+    .command("status")
+    .summary("what the running agent is doing")
+    .description(
+      "Policy, lease, sessions, spool and uplink, as the running agent tells them. Exit code 3: no agent runs.",
+    )
+    .option("--json", "as one JSON object", false)
+    .addHelpText("after", examples("status", "status --json"))
+    .action(async ({ json }: { json: boolean }) => {
+      const { statusCommand } = await import("./status/status-command.ts");
+      const { pathsOf } = await import("./commands/read-config.ts");
+      onStatus(await statusCommand({ paths: pathsOf(config()), json, now: around.now, write, say }));
+    });
+  program
+    .command("doctor")
+    .summary("look for what is wrong, why it matters, and what mends it")
+    .description(
+      "Check sshd's effective settings, files, the agent, clock, disk, network, kernel and accounts. Changes nothing. Exit code 3: warnings, 4: errors.",
+    )
+    .option("--json", "as one JSON object", false)
+    .addHelpText("after", examples("doctor", "doctor --json"))
+    .action(async ({ json }: { json: boolean }) => {
+      const { doctorCommand } = await import("./doctor/doctor-command.ts");
+      const { env, stdout, version, now } = around;
+      const colours = stdout.isTTY === true && !env.NO_COLOR && !json;
+      onStatus(await doctorCommand({ config: config(), json, colours, version, now, write }));
+    });
+
+  program
+    .command("recorder", { hidden: true })
+    .addOption(new Option("--id <id>").makeOptionMandatory())
+    .action(async ({ id }: { id: string }) => {
+      const { recorderCommand } = await import("./commands/recorder.ts");
+      recorderCommand({ config: config(), id, version: around.version });
+    });
+  program.command("facts", { hidden: true }).action(async () => {
+    const { factsCommand } = await import("./commands/facts.ts");
+    write(await factsCommand({ config: config(), version: around.version, now: around.now }));
+  });
+  return program;
+}
+
+function examples(...lines: string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  sallyport-agent ${line}`).join("\n")}`;
+}

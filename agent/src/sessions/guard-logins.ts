@@ -1,0 +1,72 @@
+import { Cgroups } from "../kernel/cgroups.ts";
+import { type ProcessIdentity, processStat } from "../kernel/processes.ts";
+import type { Login } from "../logins/login.ts";
+import { LoginGroups } from "../logins/login-groups.ts";
+import type { LoginRegistry } from "../logins/login-registry.ts";
+import type { LiveSession } from "../recorders/control-messages.ts";
+import { endLogin } from "./end-processes.ts";
+import { type ForwardedConnection, ForwardWatch } from "./forward-watch.ts";
+import { marksOf } from "./login-processes.ts";
+import { Watchdog, type WatchdogContext } from "./watchdog.ts";
+
+export interface LoginGuardContext
+  extends Pick<WatchdogContext, "sshd" | "shim" | "shims" | "onKilled" | "onOver"> {
+  hostId: string;
+  logins: LoginRegistry;
+  /** A forwarded connection, or a listening socket for one, was opened or closed. */
+  onForward(login: Login, what: "forward-opened" | "forward-closed", forward: ForwardedConnection): void;
+}
+
+/** Keeps each admitted login together, watches it, and ends it whole. */
+export class LoginGuard {
+  readonly #context: LoginGuardContext;
+  readonly #cgroups = new Cgroups();
+  readonly #groups: LoginGroups;
+  readonly #watchdog: Watchdog;
+  readonly #forwards: ForwardWatch;
+
+  constructor(context: LoginGuardContext) {
+    this.#context = context;
+    this.#groups = new LoginGroups(this.#cgroups, context.hostId);
+    this.#watchdog = new Watchdog({ ...context, cgroups: this.#cgroups, groups: this.#groups });
+    this.#forwards = new ForwardWatch(context);
+  }
+
+  /** Watches what an agent before us has left; what it was watching when it ended is ended where it must be. */
+  start(): void {
+    for (const login of this.#context.logins.alive()) this.admitted(login);
+    this.#watchdog.watch();
+  }
+
+  stop(): void {
+    this.#watchdog.stop();
+    this.#forwards.stop();
+  }
+
+  /** sshd is about to hear that a login is admitted. */
+  admitted(login: Login): void {
+    this.#groups.prepare(login.monitor);
+    this.#watchdog.watch();
+    if (login.forwarding) this.#forwards.watch();
+  }
+
+  /** A shim is about to get its session: everything of its login is in one control group, and known by it. */
+  async settle(login: Login, shim: ProcessIdentity): Promise<void> {
+    const { monitor } = login;
+    const parent = processStat(shim.pid)?.parent;
+    const chain = parent === undefined || parent === monitor.pid ? [shim.pid] : [parent, shim.pid];
+    const group = await this.#groups.settle(monitor, chain);
+    this.#context.logins.mark(monitor, { ...marksOf(monitor, this.#groups), group });
+  }
+
+  /** A session is over; its connection may go on. */
+  sessionOver(live: LiveSession): void {
+    void this.#watchdog.sessionOver(live.monitor, live.shim);
+  }
+
+  /** Ends a connection with all that runs in it; resolves when nothing does. */
+  async endLogin(monitor: ProcessIdentity): Promise<void> {
+    const marks = this.#context.logins.get(monitor)?.marks ?? marksOf(monitor, this.#groups);
+    await endLogin({ monitor, marks }, this.#cgroups);
+  }
+}

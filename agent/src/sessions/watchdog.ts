@@ -1,0 +1,144 @@
+import type { Cgroups } from "../kernel/cgroups.ts";
+import {
+  ageOf,
+  describeProcess,
+  executableOf,
+  isAlive,
+  type ProcessIdentity,
+  type ProcessStat,
+  signalProcess,
+} from "../kernel/processes.ts";
+import type { Login } from "../logins/login.ts";
+import type { LoginGroups } from "../logins/login-groups.ts";
+import type { LoginRegistry } from "../logins/login-registry.ts";
+import { endLogin, endRemains } from "./end-processes.ts";
+import { marksOf, processesOf, straysOf } from "./login-processes.ts";
+
+/** A stray is killed at the second sight, so within twice this. */
+const LOOK_MS = 800;
+/** Time for the shim of a session that is over to leave. */
+const SHIM_LEAVES_MS = 2_000;
+const POLL_MS = 20;
+/** A shim has its session, or has left, within this; in seconds. */
+const ASKING_S = 15;
+
+export interface WatchdogContext {
+  logins: LoginRegistry;
+  groups: LoginGroups;
+  cgroups: Cgroups;
+  sshd: string;
+  shim: string;
+  /** The shims of sessions that have a recorder, or are promised to one. */
+  shims(): ProcessIdentity[];
+  /** Processes that ran past the recorder, or were left behind by a session that is over, have been killed. */
+  onKilled(login: Login, kind: "watchdog-killed" | "left-behind-ended", processes: string[]): void;
+  /** A connection is over and nothing of it runs any more. */
+  onOver(login: Login): void;
+}
+
+/**
+ * Sees to it that what runs in an admitted login is recorded. What is neither sshd nor part of a recorded session is
+ * killed within 2 s, and when a session or a connection is over, whatever it left behind. Works only while there are
+ * connections.
+ */
+export class Watchdog {
+  readonly #context: WatchdogContext;
+  #timer: NodeJS.Timeout | undefined;
+  #seen = new Set<string>();
+  #looking = false;
+
+  constructor(context: WatchdogContext) {
+    this.#context = context;
+  }
+
+  /** There is, or may be, a connection to watch. */
+  watch(): void {
+    this.#timer ??= setInterval(() => void this.look(), LOOK_MS);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** One round. */
+  async look(): Promise<void> {
+    if (this.#looking) return;
+    this.#looking = true;
+    try {
+      await Promise.all(this.#context.logins.sweep().map((login) => this.#over(login)));
+      const logins = this.#context.logins.alive();
+      const seen = new Set<string>();
+      await Promise.all(logins.map((login) => this.#guard(login, seen)));
+      this.#seen = seen;
+      this.#context.groups.sweep();
+      if (logins.length === 0) this.stop();
+    } finally {
+      this.#looking = false;
+    }
+  }
+
+  /** A session is over: when its shim has left, what it left behind is ended at once. */
+  async sessionOver(monitor: ProcessIdentity, shim: ProcessIdentity): Promise<void> {
+    for (let waited = 0; isAlive(shim) && waited < SHIM_LEAVES_MS; waited += POLL_MS) await pause(POLL_MS);
+    signalProcess(shim, "SIGKILL");
+    const login = this.#context.logins.get(monitor);
+    if (login === undefined) return;
+    if (!isAlive(monitor)) {
+      await this.look();
+      return;
+    }
+    const strays = this.#straysOf(login);
+    if (strays.length === 0) return;
+    this.#kill(login, "left-behind-ended", strays);
+  }
+
+  async #guard(login: Login, seen: Set<string>): Promise<void> {
+    const again: ProcessStat[] = [];
+    for (const stray of this.#straysOf(login)) {
+      const key = `${stray.pid}-${stray.startTime}`;
+      seen.add(key);
+      if (this.#seen.has(key)) again.push(stray);
+    }
+    if (again.length === 0) return;
+    // Straight below sshd something ran instead of the recorder: the login is not what was admitted.
+    const past = again.filter((stray) => stray.parent === login.monitor.pid || this.#isOfSshd(login, stray));
+    this.#kill(login, past.length > 0 ? "watchdog-killed" : "left-behind-ended", again);
+    if (past.length > 0) await endLogin(login, this.#context.cgroups);
+  }
+
+  #isOfSshd(login: Login, stray: ProcessStat): boolean {
+    return executableOf(stray.parent) === this.#context.sshd && stray.parent !== login.monitor.pid;
+  }
+
+  #straysOf(login: Login): ProcessStat[] {
+    const { cgroups, groups, logins, sshd, shim } = this.#context;
+    // PAM may have moved the connection into logind's scope since.
+    logins.mark(login.monitor, marksOf(login.monitor, groups));
+    const isAsking = (process: ProcessIdentity): boolean =>
+      executableOf(process.pid) === shim && ageOf(process) < ASKING_S;
+    const recorded = { sshd, shims: this.#context.shims(), isAsking };
+    return straysOf(login.monitor, processesOf(login, cgroups), recorded);
+  }
+
+  #kill(login: Login, kind: "watchdog-killed" | "left-behind-ended", strays: readonly ProcessStat[]): void {
+    const processes = strays.map((stray) => describeProcess(stray.pid));
+    for (const stray of strays) signalProcess(stray, "SIGKILL");
+    this.#context.onKilled(login, kind, processes);
+  }
+
+  async #over(login: Login): Promise<void> {
+    const { cgroups } = this.#context;
+    const left = processesOf(login, cgroups);
+    if (left.length > 0) {
+      const processes = left.map(({ pid }) => describeProcess(pid));
+      await endRemains(login, cgroups);
+      this.#context.onKilled(login, "left-behind-ended", processes);
+    }
+    this.#context.onOver(login);
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
