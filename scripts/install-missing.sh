@@ -72,6 +72,7 @@ missing_packages() {
   need psmisc fuser
   need rsync rsync
   need sudo sudo
+  need faketime faketime
 }
 
 # npm writes this file last, so it tells that an installation came to its end.

@@ -19,8 +19,8 @@
 
 #define PROTOCOL_VERSION 1
 #define FRAME_MAX (256u * 1024u)   /* largest frame either side accepts, type included */
-#define CHUNK_MAX (32u * 1024u)    /* largest piece of a stream in one frame */
-#define BUFFER_LIMIT (256u * 1024u) /* a stream is not read further while this much waits to be passed on */
+#define CHUNK_MAX (64u * 1024u)    /* largest piece of a stream in one frame: what fills a block of the recording */
+#define BUFFER_LIMIT (512u * 1024u) /* a stream is not read further while this much waits to be passed on */
 #define ANSWER_TIMEOUT_MS 10000
 
 /* Exit status where sshd and the contractor need one: the session could not be had. */

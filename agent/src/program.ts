@@ -98,6 +98,35 @@ function buildProgram(around: Surroundings, onStatus: (status: number) => void):
       await runCommand({ config: config(), version: around.version, self: around.self });
     });
 
+  const clock = program.command("clock").summary("the clock that access is judged by");
+  clock
+    .command("accept")
+    .summary("say that the clock is right as it is now")
+    .description(
+      "For a clock that was ahead and has been mended: logins are refused (clock-set-back) until the control plane confirms the time, or you do.",
+    )
+    .addHelpText("after", examples("clock accept"))
+    .action(async () => {
+      const { acceptClock } = await import("./clock/accept-clock.ts");
+      const { pathsOf } = await import("./commands/read-config.ts");
+      const now = new Date(around.now() * 1000);
+      acceptClock(pathsOf(config()).clockAccepted, now);
+      say(`The agent takes it that it is ${now.toISOString()} now.`);
+    });
+  const policy = program.command("policy").summary("the policies of this host itself");
+  policy
+    .command("check")
+    .summary("look for mistakes in local policies")
+    .description(
+      "Check policy files before they are put in place, or those that are. Exit code 1: there are mistakes.",
+    )
+    .argument("[file...]", "default: all of /etc/sallyport/policy.d")
+    .addHelpText("after", examples("policy check", "policy check ./10-hours.yaml"))
+    .action(async (files: string[]) => {
+      const { policyCheckCommand } = await import("./commands/policy-check.ts");
+      onStatus(policyCheckCommand({ config: config(), files, write, say }));
+    });
+
   program.commandsGroup("Is everything well?");
   program
     .command("status")

@@ -9,7 +9,15 @@ import { evaluateLogin } from "@sallyport/core/policy/evaluate.ts";
 import { RevocationIndex } from "@sallyport/core/policy/revocation.ts";
 import { signDocument, verifyBundle, verifyLease } from "@sallyport/core/policy/signed-document.ts";
 import fc from "fast-check";
-import { HOUR, id, MEMBER, makeEngagement, makeRevocation, makeScenario, NOW } from "../unit/core/policy/scenario.ts";
+import {
+  HOUR,
+  id,
+  MEMBER,
+  makeEngagement,
+  makeRevocation,
+  makeScenario,
+  NOW,
+} from "../unit/core/policy/scenario.ts";
 import { fuzz, RUNS, refusalOr, timeLimit } from "./support/fuzz.ts";
 import { bundleOfLogin } from "./support/login.ts";
 import { makeMemoryDirectory } from "./support/memory-directory.ts";
@@ -33,11 +41,40 @@ const encode = (text: string) => Buffer.from(text).toString("base64url");
 
 /** A value of any kind in place of one of the bundle's own, anywhere in it. */
 const value = fc.oneof(
-  fc.constantFrom<unknown>(null, true, "", "x", 0, -1, 1.5, 2 ** 53, 1e300, [], {}, "0.0.0.0/0", "::/0", "24:00"),
-  fc.constantFrom<unknown>("Europe/Berlin", "none", "shell", MEMBER, HOST, NOW, NOW + HOUR, "x".repeat(5000), [MEMBER]),
+  fc.constantFrom<unknown>(
+    null,
+    true,
+    "",
+    "x",
+    0,
+    -1,
+    1.5,
+    2 ** 53,
+    1e300,
+    [],
+    {},
+    "0.0.0.0/0",
+    "::/0",
+    "24:00",
+  ),
+  fc.constantFrom<unknown>(
+    "Europe/Berlin",
+    "none",
+    "shell",
+    MEMBER,
+    HOST,
+    NOW,
+    NOW + HOUR,
+    "x".repeat(5000),
+    [MEMBER],
+  ),
   fc.jsonValue({ maxDepth: 2 }),
 );
-const change = fc.record({ path: fc.array(fc.nat(30), { minLength: 1, maxLength: 6, size: "max" }), value, how: fc.nat(4) });
+const change = fc.record({
+  path: fc.array(fc.nat(30), { minLength: 1, maxLength: 6, size: "max" }),
+  value,
+  how: fc.nat(4),
+});
 type Change = typeof change extends fc.Arbitrary<infer T> ? T : never;
 
 /** A document with such changes made: a member replaced, removed, added or doubled. */
@@ -106,7 +143,8 @@ describe("fuzz: bundles and leases", function () {
       const text = how % 2 === 0 ? bundleText : leaseText;
       const parts = text.split(".");
       const part = Math.min(2, how >> 1);
-      if (how < 4) parts[part] = mutate(Buffer.from(parts[part] ?? "", "base64url"), list).toString("base64url");
+      if (how < 4)
+        parts[part] = mutate(Buffer.from(parts[part] ?? "", "base64url"), list).toString("base64url");
       const jws = how < 4 ? parts.join(".") : mutate(Buffer.from(text), list).toString("latin1");
       for (const read of [verifyBundle, verifyLease]) {
         const result = await refusalOr<unknown>(() => read(jws, keys));
@@ -162,7 +200,12 @@ describe("fuzz: bundles and leases", function () {
       };
       const decision = evaluateLogin(
         { ...request, identity, now, sourceAddress },
-        { ...condition, bundle: parsed.data, leaseUntil: now + 1, revocations: new RevocationIndex(parsed.data.revocations) },
+        {
+          ...condition,
+          bundle: parsed.data,
+          leaseUntil: now + 1,
+          revocations: new RevocationIndex(parsed.data.revocations),
+        },
       );
       if (decision.outcome !== "admit") return;
       admitted++;
@@ -180,20 +223,27 @@ describe("fuzz: bundles and leases", function () {
     const path = join(directory, "bundle.jws");
     const revocations = JSON.stringify([{ ...makeRevocation("member", MEMBER, 2), id: id("rev", "2") }]);
     const which = fc.nat(2);
-    await fuzz(fc.tuple(edits, which, fc.boolean()), async ([list, file, pushed]) => {
-      const text = `${bundleText}\n${leaseText}\n`;
-      writeFileSync(path, file === 0 ? mutate(Buffer.from(text), list) : text);
-      if (pushed || file === 1)
-        writeFileSync(`${path}.revocations`, file === 1 ? mutate(Buffer.from(revocations), list) : revocations);
-      else rmSync(`${path}.revocations`, { force: true });
-      const store = new PolicyStore(path, HOST, keys);
-      const loaded = await refusalOr(() => store.load());
-      if ("code" in loaded) assert.match(loaded.code, /^(bundle-|message-)/);
-      if (store.bundle !== null) assert.deepEqual(store.bundle, bundle);
-      assert.ok(store.leaseUntil <= lease.leaseUntil);
-      if (file !== 1 && pushed && store.bundle !== null) assert.equal(store.revocations.sequence, 2);
-      // Revocations that cannot be read might be anything: nobody is admitted without them.
-      if (file === 1 && "code" in loaded) assert.equal(store.bundle, null);
-    });
+    await fuzz(
+      fc.tuple(edits, which, fc.boolean()),
+      async ([list, file, pushed]) => {
+        const text = `${bundleText}\n${leaseText}\n`;
+        writeFileSync(path, file === 0 ? mutate(Buffer.from(text), list) : text);
+        if (pushed || file === 1)
+          writeFileSync(
+            `${path}.revocations`,
+            file === 1 ? mutate(Buffer.from(revocations), list) : revocations,
+          );
+        else rmSync(`${path}.revocations`, { force: true });
+        const store = new PolicyStore(path, HOST, keys);
+        const loaded = await refusalOr(() => store.load());
+        if ("code" in loaded) assert.match(loaded.code, /^(bundle-|message-)/);
+        if (store.bundle !== null) assert.deepEqual(store.bundle, bundle);
+        assert.ok(store.leaseUntil <= lease.leaseUntil);
+        if (file !== 1 && pushed && store.bundle !== null) assert.equal(store.revocations.sequence, 2);
+        // Revocations that cannot be read might be anything: nobody is admitted without them.
+        if (file === 1 && "code" in loaded) assert.equal(store.bundle, null);
+      },
+      RUNS / 2,
+    );
   });
 });

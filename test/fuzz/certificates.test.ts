@@ -109,8 +109,23 @@ describe("fuzz: SSH certificates", function () {
    * IdP's token does not name, or another key than the one that the token commits to.
    */
   it("that the CA signed, whatever they say, admit only the person of the token with the bound key", async () => {
-    const name = fc.constantFrom(ID_TOKEN_EXTENSION, BINDING_EXTENSION, "permit-pty", "zzz@x", "a", "fresh-id-token@sallyport.dev");
-    const kind = fc.constantFrom("token", "binding", "empty", "noise", "wrapped token", "edited token", "edited binding");
+    const name = fc.constantFrom(
+      ID_TOKEN_EXTENSION,
+      BINDING_EXTENSION,
+      "permit-pty",
+      "zzz@x",
+      "a",
+      "fresh-id-token@sallyport.dev",
+    );
+    const kind = fc.constantFrom(
+      "token",
+      "binding",
+      "empty",
+      "noise",
+      "wrapped token",
+      "edited token",
+      "edited binding",
+    );
     const extension = fc.record({ name, kind, list: edits, noise: fc.uint8Array({ maxLength: 60 }) });
     const shape = fc.record({
       ca: fc.constantFrom("ca", "ca", "ca", "other"),
@@ -124,7 +139,10 @@ describe("fuzz: SSH certificates", function () {
       before: fc.constantFrom(NOW, NOW + 60, NOW + 60, NOW + 3600, 2 ** 53 - 1),
       critical: fc.oneof(
         { weight: 4, arbitrary: fc.constant([] as string[]) },
-        { weight: 1, arbitrary: fc.array(fc.constantFrom("force-command", "verify-required", "x"), { maxLength: 3 }) },
+        {
+          weight: 1,
+          arbitrary: fc.array(fc.constantFrom("force-command", "verify-required", "x"), { maxLength: 3 }),
+        },
       ),
       extensions: fc.oneof(
         { weight: 1, arbitrary: fc.array(extension, { maxLength: 5 }) },
@@ -138,7 +156,7 @@ describe("fuzz: SSH certificates", function () {
       ),
       tail: fc.option(fc.uint8Array({ minLength: 1, maxLength: 5 }), { freq: 10 }),
     });
-    const valueOf = ({ kind: what, list, noise }: { kind: string; list: Edit[]; noise: Uint8Array }) => {
+    const contentOf = ({ kind: what, list, noise }: { kind: string; list: Edit[]; noise: Uint8Array }) => {
       const [token, binding] = [Buffer.from(good.token), Buffer.from(JSON.stringify(good.binding))];
       if (what === "token") return token;
       if (what === "binding") return binding;
@@ -153,7 +171,7 @@ describe("fuzz: SSH certificates", function () {
       const key = given.key === "user" ? userKey : strangersKey;
       const options = new SshWriter();
       for (const one of given.extensions)
-        options.text(one.name).string(new SshWriter().string(valueOf(one)).bytes());
+        options.text(one.name).string(new SshWriter().string(contentOf(one)).bytes());
       const critical = new SshWriter();
       for (const one of given.critical) critical.text(one).string(new Uint8Array());
       const principals = new SshWriter();

@@ -67,11 +67,40 @@ const jsonText = fc.oneof(
   fc.nat(3000).map((depth) => "[".repeat(depth) + "]".repeat(depth)),
 );
 const claimName = fc.constantFrom(
-  ...["iss", "sub", "aud", "azp", "exp", "iat", "nbf", "auth_time", "nonce", "acr", "amr", "email", "email_verified"],
+  ...[
+    "iss",
+    "sub",
+    "aud",
+    "azp",
+    "exp",
+    "iat",
+    "nbf",
+    "auth_time",
+    "nonce",
+    "acr",
+    "amr",
+    "email",
+    "email_verified",
+  ],
   ...["name", "__proto__", "constructor", "toString", "", "ISS", "sub\u0000"],
 );
 const headerName = fc.constantFrom(
-  ...["alg", "kid", "typ", "crit", "b64", "jwk", "jku", "x5c", "x5u", "enc", "zip", "__proto__", "ALG", "kid "],
+  ...[
+    "alg",
+    "kid",
+    "typ",
+    "crit",
+    "b64",
+    "jwk",
+    "jku",
+    "x5c",
+    "x5u",
+    "enc",
+    "zip",
+    "__proto__",
+    "ALG",
+    "kid ",
+  ],
 );
 
 /** A JSON object with members replaced, added, or there a second time, in front or behind. */
@@ -80,7 +109,8 @@ const member = (name: fc.Arbitrary<string>) =>
 function objectText(base: Record<string, unknown>, changes: readonly [string, string, string][]): string {
   const members = Object.entries(base).map(([name, value]) => [name, JSON.stringify(value)] as const);
   const changed = members.map(
-    ([name, text]) => [name, changes.find(([n, , how]) => n === name && how === "replace")?.[1] ?? text] as const,
+    ([name, text]) =>
+      [name, changes.find(([n, , how]) => n === name && how === "replace")?.[1] ?? text] as const,
   );
   const front = changes.filter(([, , how]) => how === "before");
   const back = changes.filter(([n, , how]) => how === "after" || (how === "replace" && !(n in base)));
@@ -89,12 +119,15 @@ function objectText(base: Record<string, unknown>, changes: readonly [string, st
 
 /** Signs what is given, header and payload as they are, as no library would. */
 function signAs(how: string, input: string): Buffer {
-  const ecdsa = (key: typeof ec.privateKey) => sign("sha256", Buffer.from(input), { key, dsaEncoding: "ieee-p1363" });
+  const ecdsa = (key: typeof ec.privateKey) =>
+    sign("sha256", Buffer.from(input), { key, dsaEncoding: "ieee-p1363" });
   if (how === "ec") return ecdsa(ec.privateKey);
   if (how === "rsa") return sign("sha256", Buffer.from(input), rsa.privateKey);
   if (how === "stranger") return ecdsa(stranger.privateKey);
   const pem = ec.publicKey.export({ type: "spki", format: "pem" });
-  return how === "hmac" ? createHmac("sha256", pem).update(input).digest() : Buffer.alloc(how === "zeros" ? 64 : 0);
+  return how === "hmac"
+    ? createHmac("sha256", pem).update(input).digest()
+    : Buffer.alloc(how === "zeros" ? 64 : 0);
 }
 
 describe("fuzz: ID tokens", function () {
@@ -117,7 +150,13 @@ describe("fuzz: ID tokens", function () {
       const [header = "", payload = "", signature = ""] = good.token.split(".");
       const variants: Record<string, string> = {
         none: mutate(Buffer.from(good.token), list).toString("latin1"),
-        join: [header, payload, signature].map((one, index) => (index === list.length % 3 ? mutate(Buffer.from(one, "base64url"), list).toString("base64url") : one)).join("."),
+        join: [header, payload, signature]
+          .map((one, index) =>
+            index === list.length % 3
+              ? mutate(Buffer.from(one, "base64url"), list).toString("base64url")
+              : one,
+          )
+          .join("."),
         nest: `${header}.${encode(good.token)}.${signature}`,
         tail: good.token + extra,
         four: `${good.token}.${encode(extra)}`,

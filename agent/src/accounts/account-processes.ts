@@ -11,7 +11,10 @@ export function processesOfUid(uid: number): ProcessIdentity[] {
   return readdirSync("/proc").flatMap((name) => {
     if (!/^[0-9]+$/.test(name)) return [];
     try {
-      const uids = /^Uid:\s+(.*)$/m.exec(readFileSync(`/proc/${name}/status`, "latin1"))?.[1]?.split(/\s+/);
+      const status = readFileSync(`/proc/${name}/status`, "latin1");
+      // A zombie is dead, and waits for its parent to notice; unless only its first thread is, and others go on.
+      if (/^State:\s+[ZX]/m.test(status) && readdirSync(`/proc/${name}/task`).length <= 1) return [];
+      const uids = /^Uid:\s+(.*)$/m.exec(status)?.[1]?.split(/\s+/);
       const stat = uids?.includes(String(uid)) === true ? processStat(Number(name)) : null;
       return stat === null ? [] : [{ pid: stat.pid, startTime: stat.startTime }];
     } catch {
@@ -27,7 +30,7 @@ export function processesOfUid(uid: number): ProcessIdentity[] {
 export async function endProcessesOfUid(uid: number): Promise<number> {
   const seen = new Set<string>();
   for (let round = 0; round < ROUNDS; round++) {
-    const left = processesOfUid(uid).filter(({ pid }) => !isZombie(pid));
+    const left = processesOfUid(uid);
     if (left.length === 0) return seen.size;
     for (const process of left) signalProcess(process, "SIGSTOP");
     for (const process of left) {
@@ -37,13 +40,4 @@ export async function endProcessesOfUid(uid: number): Promise<number> {
     await pause(ROUND_MS);
   }
   throw new SallyportError("internal", `Processes of uid ${uid} do not end.`);
-}
-
-/** Dead, and waiting for its parent to notice. */
-function isZombie(pid: number): boolean {
-  try {
-    return /^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "latin1"));
-  } catch {
-    return true;
-  }
 }

@@ -51,6 +51,9 @@ export async function endAccount(entry: LedgerEntry, home: string, needs: EndNee
 
 async function endHome(entry: LedgerEntry, home: string, needs: EndNeeds): Promise<string> {
   const { account, memberId, uid } = entry;
+  const present = needs.accounts.get(account);
+  if (present !== undefined && present.uid !== uid)
+    return `${home} is another account's and was left as it is`;
   if (entry.home === "keep") return `${home} was kept`;
   if (entry.home === "delete") {
     await deleteHome(home, uid);

@@ -57,7 +57,7 @@ export async function ensureLocalAccount(wanted: LocalAccount, accounts: Account
     ]);
     return true;
   }
-  if (present.uid !== uid || present.gid !== uid) throw notOurs(account);
+  assertOurs(account, uid, accounts);
   const shadow = shadowOf(account);
   const changes = [
     ...(present.shell === shell ? [] : ["--shell", shell]),
@@ -70,15 +70,19 @@ export async function ensureLocalAccount(wanted: LocalAccount, accounts: Account
   return false;
 }
 
-/** Locks an account of ours and takes its groups, but the one that sshd knows it by; nothing when it is not there. */
+/** Throws `conflict` where the host has an account of this name that is not the one with our uid. */
+export function assertOurs(account: string, uid: number | undefined, accounts: Accounts): void {
+  const present = accounts.get(account);
+  if (present !== undefined && (present.uid !== uid || present.gid !== uid)) throw notOurs(account);
+}
+
+/** Locks an account of ours and takes its groups, but the one that sshd knows it by; nothing when it is not there, or not ours. */
 export async function lockLocalAccount(
   { account, uid }: Pick<LocalAccount, "account" | "uid">,
   group: string,
   accounts: Accounts,
 ): Promise<void> {
-  const present = accounts.get(account);
-  if (present === undefined) return;
-  if (present.uid !== uid) throw notOurs(account);
+  if (accounts.get(account)?.uid !== uid) return;
   await mustRunTool("usermod", ["--password", LOCKED, "--expiredate", "1", "--groups", group, account]);
 }
 

@@ -9,7 +9,13 @@ import type { Accounts } from "../logins/accounts.ts";
 import { type DesiredAccount, type DesiredAccounts, desiredAccounts } from "./desired-accounts.ts";
 import { endAccount } from "./end-account.ts";
 import { makeHome } from "./homes.ts";
-import { ensureLocalAccount, existingGroups, isTakenUid, removeLocalAccount } from "./local-account.ts";
+import {
+  assertOurs,
+  ensureLocalAccount,
+  existingGroups,
+  isTakenUid,
+  removeLocalAccount,
+} from "./local-account.ts";
 import { SudoersFiles, writableBy } from "./sudoers-files.ts";
 import { sudoCommandProblem, sudoersText } from "./sudoers-text.ts";
 import { type LedgerEntry, UidLedger } from "./uid-ledger.ts";
@@ -176,6 +182,8 @@ export class PersonalAccounts {
         throw new Error(`account ${account} is still that of member ${holder.memberId}`);
       // The account's name was changed: the old one has to go first, and the uid comes along.
       if (before !== undefined && before.account !== account && before.state !== "gone") return;
+      // Before a uid is given away for nothing.
+      assertOurs(account, before?.uid, accounts);
       const entry = await ledger.take({ memberId, account, home: wanted.home }, isTakenUid);
       const groups = existingGroups(wanted.groups).filter((group) => group !== config.group);
       const home = join(HOMES, account);

@@ -13,7 +13,7 @@ import type { PolicyStore } from "../policy/policy-store.ts";
 
 const HEARTBEAT_MS = 15_000;
 /** What its clock is called where clocks are compared. */
-const CONTROL_PLANE = "control plane";
+const CONTROL_PLANE = "the control plane";
 const EVENT_DELAY_MS = 250;
 
 export interface SyncContext {

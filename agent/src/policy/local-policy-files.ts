@@ -1,5 +1,5 @@
 import { existsSync, lstatSync, mkdirSync, readdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { DENY_ALL, type LocalPolicy } from "@sallyport/core/policy/local-policy.ts";
 import { writeFileDurably } from "@sallyport/uplink/spool/durable.ts";
@@ -64,8 +64,14 @@ export class LocalPolicyFiles {
   }
 
   start(): void {
-    // The directory may come later: then its parent is watched until it does.
-    this.#watcher = watch(this.#context.directory, { ignoreInitial: true, depth: 0, persistent: true });
+    const { directory } = this.#context;
+    const parent = dirname(directory);
+    // Its parent is watched, because the directory may come later, or go and come back.
+    this.#watcher = watch(parent, {
+      ignoreInitial: true,
+      depth: 1,
+      ignored: (path) => path !== parent && path !== directory && !path.startsWith(`${directory}/`),
+    });
     this.#watcher.on("all", () => this.#soon());
     this.#watcher.on("ready", () => this.#soon());
     this.#watcher.on("error", (error) =>

@@ -18,18 +18,20 @@ export class CommandSession extends Session {
 
   protected override serveFrame(frame: ShimFrame): void {
     const { data } = frame;
-    if (frame.type === "o") this.#output += this.record(FrameKind.output, data) ? data.length : 0;
-    else if (frame.type === "e") this.#error += this.record(FrameKind.error, data) ? data.length : 0;
+    if (frame.type === "o") this.#output += this.#add(FrameKind.output, data);
+    else if (frame.type === "e") this.#error += this.#add(FrameKind.error, data);
     else if (frame.type === "i") this.recordInput(data);
     else if (frame.type !== "c" && frame.type !== "j") this.context.connection.destroy();
   }
 
   protected override served(): void {
     this.touch();
+    this.#commit();
     this.resumeSource();
   }
 
   protected override childEnded(how: Pick<EndRecord, "reason" | "exitStatus" | "signal" | "detail">): void {
+    this.#commit();
     if (!this.context.writer.holdsBack) this.#acknowledge();
     this.end(how);
   }
@@ -50,6 +52,17 @@ export class CommandSession extends Session {
   }
 
   protected override release(): void {}
+
+  #add(kind: FrameKind, data: Uint8Array): number {
+    return this.context.writer.add(kind, data) ? data.length : 0;
+  }
+
+  /** Makes recorded what one read brought; what is not must not be acknowledged. */
+  #commit(): void {
+    if (this.context.writer.commit()) return;
+    this.#output = 0;
+    this.#error = 0;
+  }
 
   #acknowledge(): void {
     if (this.#output === 0 && this.#error === 0) return;

@@ -1,5 +1,5 @@
 import { connect, type Socket } from "node:net";
-import { type FromRecorder, LineReader, ToRecorder } from "../recorders/control-messages.ts";
+import { type FromRecorder, LineReader, parseMessage, ToRecorder } from "../recorders/control-messages.ts";
 
 const RETRY_MS = 100;
 
@@ -29,7 +29,11 @@ export class ControlLink {
       this.send(this.#hello());
     });
     socket.on("data", (chunk) => {
-      for (const line of reader.push(String(chunk))) this.#onMessage(ToRecorder.parse(JSON.parse(line)));
+      for (const line of reader.push(String(chunk))) {
+        // An agent of another version may say what we do not know: the sessions here go on all the same.
+        const message = parseMessage(ToRecorder, line);
+        if (message !== null) this.#onMessage(message);
+      }
     });
     socket.on("error", () => {}); // "close" follows
     socket.on("close", () => {

@@ -55,7 +55,7 @@ export class Recorder {
       () => this.#hello(),
       (message) => this.#command(message),
     );
-    this.#server = createServer((socket) => this.#accept(socket));
+    this.#server = createServer({ pauseOnConnect: true }, (socket) => this.#accept(socket));
   }
 
   start(): void {

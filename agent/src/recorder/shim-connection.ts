@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
-import { type ShimFrame, ShimFrameReader, shimFrame, writeShimFrameHead } from "../shim/shim-protocol.ts";
+import { type ShimFrame, shimFrame, writeShimFrameHead } from "../shim/shim-protocol.ts";
+import { frameSocket } from "./intake.ts";
 
 /** Bytes on their way to a shim above which the source is paused. */
 const HIGH_WATER = 256 * 1024;
@@ -11,16 +12,16 @@ const FRAME_HEAD = 5;
 /** The connection of one shim, frame by frame. */
 export class ShimConnection {
   readonly #socket: Socket;
-  readonly #reader = new ShimFrameReader();
   readonly #spare: Buffer[] = [];
   /** Called when the shim can take more after `congested` was true. */
   onDrain: (() => void) | undefined;
   onFrames: ((frames: ShimFrame[]) => void) | undefined;
   onClosed: (() => void) | undefined;
 
-  constructor(socket: Socket) {
+  /** `accepted` comes paused from a server. */
+  constructor(accepted: Socket) {
+    const socket = frameSocket(accepted, (frames) => this.#receive(frames));
     this.#socket = socket;
-    socket.on("data", (chunk) => this.#receive(chunk));
     socket.on("drain", () => this.onDrain?.());
     socket.on("error", () => {}); // "close" follows
     socket.on("close", () => this.onClosed?.());
@@ -71,9 +72,8 @@ export class ShimConnection {
     this.#socket.destroy();
   }
 
-  #receive(chunk: Buffer): void {
-    const frames = this.#reader.push(chunk);
+  #receive(frames: ShimFrame[] | null): void {
     if (frames === null) this.#socket.destroy();
-    else if (frames.length > 0) this.onFrames?.(frames);
+    else this.onFrames?.(frames);
   }
 }

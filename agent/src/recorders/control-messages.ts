@@ -69,6 +69,15 @@ export const FromRecorder = z.discriminatedUnion("type", [
 ]);
 export type FromRecorder = z.infer<typeof FromRecorder>;
 
+/** One line as a message; null when it is none. */
+export function parseMessage<T>(schema: z.ZodType<T>, line: string): T | null {
+  try {
+    return schema.safeParse(JSON.parse(line)).data ?? null;
+  } catch {
+    return null;
+  }
+}
+
 /** Splits a stream of JSON lines. Of any length: a recorder tells of all its sessions, with their commands, in one. */
 export class LineReader {
   #rest = "";

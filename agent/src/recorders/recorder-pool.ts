@@ -4,7 +4,13 @@ import { chmodSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import type { Logger } from "winston";
 import { isAlive, type ProcessIdentity } from "../kernel/processes.ts";
-import { FromRecorder, LineReader, type LiveSession, type ToRecorder } from "./control-messages.ts";
+import {
+  FromRecorder,
+  LineReader,
+  type LiveSession,
+  parseMessage,
+  type ToRecorder,
+} from "./control-messages.ts";
 
 const RESTART_MS = 200;
 const DEATH_POLL_MS = 50;
@@ -162,10 +168,16 @@ export class RecorderPool {
     socket.setEncoding("utf8");
     socket.on("error", () => {});
     socket.on("data", (chunk) => {
-      for (const line of reader.push(String(chunk)))
-        this.#receive(socket, FromRecorder.parse(JSON.parse(line)));
+      for (const line of reader.push(String(chunk))) this.#take(socket, line);
     });
     socket.on("close", () => this.#gone(socket));
+  }
+
+  /** A recorder of another version may say what we do not know: its sessions go on all the same. */
+  #take(socket: Socket, line: string): void {
+    const message = parseMessage(FromRecorder, line);
+    if (message !== null) this.#receive(socket, message);
+    else this.#context.log.warn("a recorder said something that this agent does not understand");
   }
 
   #receive(socket: Socket, message: FromRecorder): void {

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { SessionId } from "@sallyport/core/names.ts";
 import { OWNER_FILE } from "@sallyport/uplink/spool/layout.ts";
@@ -7,6 +7,9 @@ import { bootId } from "../kernel/boot-id.ts";
 import { isAlive, type ProcessIdentity } from "../kernel/processes.ts";
 
 const Owner = z.object({ pid: z.int(), startTime: z.number(), boot: z.string().optional() });
+
+/** An `owner` file of more bytes than this is none, and is not read. */
+const MAX_OWNER = 4096;
 
 /** Who writes a recording: a recorder of this boot. Start times count from the boot, so they alone say too little. */
 export type Owner = z.infer<typeof Owner>;
@@ -19,7 +22,9 @@ export function ownerText({ pid, startTime }: ProcessIdentity): string {
 /** The owner of a recording, or null when the file is not there or makes no sense. */
 export function readOwner(spool: string, recording: SessionId): Owner | null {
   try {
-    return Owner.parse(JSON.parse(readFileSync(join(spool, recording, OWNER_FILE), "utf8")));
+    const path = join(spool, recording, OWNER_FILE);
+    if (statSync(path).size > MAX_OWNER) return null;
+    return Owner.parse(JSON.parse(readFileSync(path, "utf8")));
   } catch {
     return null;
   }

@@ -3,7 +3,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { makeId, SessionId } from "@sallyport/core/names.ts";
 import type { Admission } from "@sallyport/core/policy/evaluate.ts";
 import type { RecordingOptions } from "@sallyport/core/policy/grants.ts";
-import type { StartRecord } from "@sallyport/core/recording/frame.ts";
+import { MAX_FRAME_DATA, type StartRecord } from "@sallyport/core/recording/frame.ts";
 import type { Logger } from "winston";
 import { type ProcessIdentity, type ProcessStat, processStat, runsSshd } from "../kernel/processes.ts";
 import { socketCredentials } from "../kernel/socket-credentials.ts";
@@ -18,6 +18,8 @@ import { decodeSessionRequest, ShimFrameReader, shimFrame, TICKET_LENGTH } from 
 /** Exit status of a session that was refused; docs/exit-codes.md. */
 const EXIT_REFUSED = 254;
 const RECORDER_WAIT_MS = 4_000;
+/** The start record, with the command in it, must fit into one frame; the recorder adds the terminal to it. */
+const MAX_START = MAX_FRAME_DATA - 1024;
 
 export interface SessionServerContext {
   logins: LoginRegistry;
@@ -121,6 +123,13 @@ async function grant(
     );
   }
   const ticket = makeTicket(context, { shim, login, account, admission, ...request });
+  if (JSON.stringify(ticket.live.start).length > MAX_START) {
+    throw new SessionRefused(
+      "command-too-long",
+      "This command is too long to be recorded. Put it into a script, or feed it to: ssh HOST sh -s",
+      login,
+    );
+  }
   recorder.send(ticket);
   return shimFrame("g", Buffer.from(ticket.ticket, "hex"), Buffer.from(recorder.socketPath));
 }

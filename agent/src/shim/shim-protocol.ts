@@ -30,26 +30,33 @@ export interface ShimFrame {
   data: Buffer;
 }
 
+/** The whole frames at the beginning of `bytes`, and how many bytes they take; null means a frame too large: close. */
+export function cutFrames(bytes: Buffer): { frames: ShimFrame[]; length: number } | null {
+  const frames: ShimFrame[] = [];
+  let at = 0;
+  while (bytes.length - at >= 5) {
+    const length = bytes.readUInt32BE(at);
+    if (length < 1 || length > MAX_SHIM_FRAME) return null;
+    if (bytes.length - at < 4 + length) break;
+    frames.push({
+      type: String.fromCharCode(bytes[at + 4] ?? 0),
+      data: bytes.subarray(at + 5, at + 4 + length),
+    });
+    at += 4 + length;
+  }
+  return { frames, length: at };
+}
+
 /** Cuts a byte stream into frames. `push` returns the whole frames; null means a frame too large: close. */
 export class ShimFrameReader {
   #rest: Buffer = Buffer.alloc(0);
 
   push(chunk: Buffer): ShimFrame[] | null {
     const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
-    const frames: ShimFrame[] = [];
-    let at = 0;
-    while (bytes.length - at >= 5) {
-      const length = bytes.readUInt32BE(at);
-      if (length < 1 || length > MAX_SHIM_FRAME) return null;
-      if (bytes.length - at < 4 + length) break;
-      frames.push({
-        type: String.fromCharCode(bytes[at + 4] ?? 0),
-        data: bytes.subarray(at + 5, at + 4 + length),
-      });
-      at += 4 + length;
-    }
-    this.#rest = bytes.subarray(at);
-    return frames;
+    const cut = cutFrames(bytes);
+    if (cut === null) return null;
+    this.#rest = bytes.subarray(cut.length);
+    return cut.frames;
   }
 }
 

@@ -26,7 +26,7 @@ export async function fuzz<T>(
     const took = performance.now() - begun;
     assert.ok(took < LONGEST_MS, `took ${Math.round(took)} ms`);
   };
-  await fc.assert(fc.asyncProperty(arbitrary, timed), { numRuns: runs, seed: SEED });
+  await fc.assert(fc.asyncProperty(arbitrary, timed), { numRuns: Math.ceil(runs), seed: SEED });
 }
 
 /** Mocha's limit for a suite of properties: it grows with what was asked for. */

@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { SessionId } from "@sallyport/core/names.ts";
-import { type Block, BLOCK_HEAD_LENGTH, NO_HASH, sealBlock } from "@sallyport/core/recording/block.ts";
+import { BLOCK_HEAD_LENGTH, type Block, NO_HASH, sealBlock } from "@sallyport/core/recording/block.ts";
 import { encodeFrame, type Frame, FrameKind } from "@sallyport/core/recording/frame.ts";
 import { END, hostKeys, startRecord } from "../../unit/uplink/spool/spool.ts";
 

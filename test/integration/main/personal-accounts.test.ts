@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { until } from "../../../demo/light-host/until.ts";
 import { agentLog, type LogLine, logged } from "../../fixtures/agent-log.ts";
 import { run } from "../../fixtures/processes.ts";
@@ -222,5 +223,41 @@ describe("accounts of the members' own", () => {
     );
     assert.ok(mended);
     assert.equal(await asRoot("id", "-u", "alice-vendor"), aliceUid);
+  });
+
+  it("begin and end by the clock, without a word from the control plane", async () => {
+    await world.host.run(["userdel", "-f", "dave-vendor"]);
+    const since = agentLog(world).length;
+    const [start, end] = [new Date(Date.now() + 3_000), new Date(Date.now() + 6_000)];
+    await world.applyPolicy([{ name: "clash", members: ["dave"], accounts: [], personal: {}, start, end }]);
+    await logged(world, (line) => line.message === "policy", since);
+    await world.stopControlPlane();
+    await world.host.run(["rm", "-r", "/home/dave-vendor"]);
+    await logged(world, isEvent("account-created", "dave-vendor"), since);
+    assert.ok(Date.now() >= start.getTime());
+    await logged(world, isEvent("account-locked", "dave-vendor"), since);
+    const late = Date.now() - end.getTime();
+    assert.ok(late >= 0 && late < 3_000, `${late} ms`);
+    await world.startControlPlane();
+  });
+
+  it("go with `leave`, sudo rules and all, and their uids stay known", async () => {
+    await world.applyPolicy([
+      { name: "last", members: ["alice"], accounts: [], personal: {}, privilege: { sudo: "full" } },
+    ]);
+    const rules = "/etc/sudoers.d/sallyport-alice-vendor";
+    assert.ok(await until(async () => (await world.host.run(["test", "-e", rules])).status === 0, 10_000));
+    const agent = join(import.meta.dirname, "../../../agent/src/main.ts");
+    const left = await world.host.run([process.execPath, agent, "leave", "--force"]);
+    assert.equal(left.status, 0, left.stderr);
+    assert.match(left.stdout, /Removed account alice-vendor/);
+    assert.equal((await world.host.run(["test", "-e", rules])).status, 1);
+    for (const name of ["alice", "bob", "carol"])
+      assert.equal(await accountOf(world, `${name}-vendor`), null);
+    assert.notEqual(await accountOf(world, "deploy"), null);
+    assert.match(
+      await asRoot("cat", "/var/lib/sallyport/personal-accounts.json"),
+      new RegExp(`"uid":${aliceUid}`),
+    );
   });
 });

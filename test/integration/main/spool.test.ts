@@ -55,7 +55,7 @@ const SHORTAGES: Shortage[] = [
     disk: "size=200m,nr_inodes=400",
     take: `mkdir ${STATE}/f; cd ${STATE}/f; i=0; while touch $i 2>/dev/null; do i=$((i+1)); done; true`,
     giveBack: `rm -r ${STATE}/f`,
-    inSession: "i=0; while :; do echo line $i of what is shown; seq 2000; i=$((i+1)); sleep 0.01; done\r",
+    inSession: "i=0; while :; do echo line $i of what is shown; seq 2000; i=$((i+1)); sleep 0.03; done\r",
     lacks: /inodes are free, inodeReserve is 50/,
     durability: "strict",
   },

@@ -3,6 +3,8 @@ import { openBlockPath } from "./layout.ts";
 
 /** Raw frames go on into the same file until it is this long; a file of its own for every block would cost more. */
 const FILE_SIZE = 1024 * 1024;
+/** A file of raw frames never gets this long, as a block is far shorter: what is longer is none, and not to be read. */
+export const MAX_RAW_FILE: number = 2 * FILE_SIZE;
 
 /** A file of raw frames, from those of block `first` on. */
 interface RawFile {

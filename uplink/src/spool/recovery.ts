@@ -24,6 +24,7 @@ import {
 } from "@sallyport/core/recording/frame.ts";
 import { syncDirectory } from "./durable.ts";
 import { BLOCK_SIZE, BLOCKS_FILE, listOpenBlocks, openBlockPath } from "./layout.ts";
+import { MAX_RAW_FILE } from "./raw-frames.ts";
 import { readSealedBlocks, type SealedBlocks } from "./sealed-blocks.ts";
 
 /** What {@link recoverRecording} did. */
@@ -66,6 +67,7 @@ export function recoverRecording(
   let { nextSequence: sequence, hash } = sealed.position;
   const raw = open.map((number, index) => readRawFrames(directory, number, sealed, open[index + 1]));
   const frames = raw.flatMap(({ blocks }) => blocks.flat());
+  checkNothingAfterEnd(sealed, frames);
   const first = sealed.first ?? frames[0];
   if (first?.kind !== FrameKind.start)
     throw new SallyportError("recording-malformed", "The recording has no start record.");
@@ -116,6 +118,13 @@ function checkSynced(sealed: SealedBlocks, oldestOpen: number | undefined): void
     throw new SallyportError("recording-broken-chain", `Block ${nextSequence} is missing.`);
 }
 
+/** An end record is the last there is: frames behind it would make a recording that nobody can verify. */
+function checkNothingAfterEnd(sealed: SealedBlocks, frames: readonly Frame[]): void {
+  const end = frames.findIndex(({ kind }) => kind === FrameKind.end);
+  if ((sealed.position.complete && frames.length > 0) || (end >= 0 && end < frames.length - 1))
+    throw new SallyportError("recording-malformed", "There are frames behind the recording's end record.");
+}
+
 /** Reads the raw frames from block `number` up to, and without, block `next`, and passes over those that are sealed. */
 function readRawFrames(
   directory: string,
@@ -123,7 +132,13 @@ function readRawFrames(
   sealed: SealedBlocks,
   next: number | undefined,
 ): RawFrames {
-  const bytes = readFileSync(openBlockPath(directory, number));
+  const path = openBlockPath(directory, number);
+  if (statSync(path).size > MAX_RAW_FILE)
+    throw new SallyportError(
+      "recording-malformed",
+      `The raw frames of block ${number} are too long to be any.`,
+    );
+  const bytes = readFileSync(path);
   const done = sealed.rawLengths.slice(number, next).reduce((sum, length) => sum + length, 0);
   const { frames, rest } = decodeFrames(bytes.subarray(done), { partial: true });
   return { number, blocks: intoBlocks(frames), rest };

@@ -15,7 +15,7 @@ export const clockCheck = check("clock", async (host) => {
       error(
         "the clock was set back",
         "What had ended could begin to hold again. Until time has caught up, or the agent is sure of it, contractors are refused.",
-        `${FIX}; then: systemctl restart sallyport-agent`,
+        `${FIX}. When it is right the control plane confirms it by itself; where that is away: sallyport-agent clock accept`,
       ),
       ...status.clock.skew.map(judge),
     ];

@@ -10,6 +10,16 @@ const SHORT_LEASE = 60;
 /** Policy and lease: may the host admit, and for how long without the control plane? */
 export const policyCheck = check("policy", async (host) => {
   if (host.pinned === null) return [];
+  const unusable = await whyUnusable(host);
+  if (unusable !== null && (host.status === null || host.status.policy === null))
+    return [
+      error(
+        `the policy on the disk is not used: ${unusable}`,
+        "Nobody is admitted by a policy that is damaged, or older than the one that this host had: access that was taken away would be back.",
+        "Bring the connection to the control plane back: it sends the newest one by itself",
+      ),
+      ...uplinkFound(host.status),
+    ];
   const { policy, lease } = await known(host);
   if (policy === null || lease === null)
     return [
@@ -32,6 +42,16 @@ export const policyCheck = check("policy", async (host) => {
     );
   return [...found, leaseFound(lease), ...uplinkFound(host.status)];
 });
+
+/** What the agent would say of its file of the policy at a start; null where that is well, or not there. */
+async function whyUnusable({ pinned, paths }: ExaminedHost): Promise<string | null> {
+  if (pinned === null) return null;
+  const store = new PolicyStore(paths.bundle, pinned.host.id, pinned.trust.policyKeys);
+  return store.load().then(
+    () => null,
+    (cause: unknown) => (cause instanceof Error ? cause.message : String(cause)),
+  );
+}
 
 /** From the agent; without one from its files, verified as the agent does. */
 async function known({

@@ -8,6 +8,7 @@ import { endRecordOf, startRecordOf } from "@sallyport/core/recording/export.ts"
 import { decodeFrames, FrameKind } from "@sallyport/core/recording/frame.ts";
 import { OWNER_FILE, openBlockPath } from "@sallyport/uplink/spool/layout.ts";
 import { RecordingWriter } from "@sallyport/uplink/spool/recording-writer.ts";
+import { until } from "../../../../demo/light-host/until.ts";
 import {
   descriptorsBelow,
   END,
@@ -285,13 +286,14 @@ describe("a recording writer that is given bulk", () => {
   });
 
   it("is recovered whole at any moment, bulk and single lines mixed", async () => {
-    const { writer, directory } = startWriting(spool.path);
+    const { writer, directory, sealed } = startWriting(spool.path);
     const kept: Buffer[] = [];
     for (const size of [10, 50_000, 20, 30, 70_000, 30_000, 30_000, 40, 200_000, 50, 1]) {
       const bytes = randomBytes(size);
       assert.ok(writer.write(FrameKind.output, bytes));
       kept.push(bytes);
-      if (size === 30) await new Promise((resolve) => setTimeout(resolve, 300)); // a sync comes in between
+      // A sync comes in between.
+      if (size === 30) assert.ok(await until(() => sealed.length > 0, 10_000));
       const copy = makeSpool();
       cpSync(directory, join(copy.path, writer.session), { recursive: true });
       assert.ok(recover(copy.path, writer.session));

@@ -91,7 +91,7 @@ describe("a recording writer whose spool fails", () => {
   it("when only the sealed block finds no room: told once, and the frames are still there", async () => {
     const writing = startWriting(spool.path);
     const { writer, directory, failures } = writing;
-    const bytes = randomBytes(60_000);
+    const bytes = randomBytes(30_000);
     assert.equal(writer.write(FrameKind.output, bytes), true);
     const free = fill(spool.path);
     assert.match(String(await settled(writing)), /ENOSPC/);
