@@ -27,8 +27,8 @@ export type IdentityProvider = {
   /** The account can no longer sign in, and its refresh tokens stop working. */
   disableUser(sub: string): void;
   enableUser(sub: string): void;
-  /** Signs any claims with the IdP's published key, for tests: expired tokens and the like. */
-  signIdToken(claims: Record<string, unknown>): string;
+  /** Signs any claims, under any header, with the IdP's published key, for tests: expired tokens and the like. */
+  signIdToken(claims: Record<string, unknown>, header?: Record<string, unknown>): string;
   close(): Promise<void>;
 };
 
@@ -71,7 +71,7 @@ export async function startIdentityProvider(options: IdentityProviderOptions): P
     issuer,
     disableUser: (sub) => users.setDisabled(sub, true),
     enableUser: (sub) => users.setDisabled(sub, false),
-    signIdToken: (claims) => signIdToken(signingKey, claims),
+    signIdToken: (claims, header) => signIdToken(signingKey, claims, header),
     close,
   };
 }

@@ -272,7 +272,7 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
     shim: config.shim,
     shell: config.shell,
     durability: config.durability,
-    settle: (login, shim) => guard.settle(login, shim),
+    settle: (login, shim, shellIsSafe) => guard.settle(login, shim, shellIsSafe),
     log,
     onRefused: (login, code, detail) =>
       log.info("session refused", { account: login?.account, code, detail }),

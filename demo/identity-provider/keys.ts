@@ -15,10 +15,14 @@ export function toPrivateJwk(key: SigningKey) {
 
 /**
  * Signs any claims as an ID token of this IdP (RS256, its published key). For tests that need a token the real
- * flow would not give: expired, issued in the future, without a claim.
+ * flow would not give: expired, issued in the future, without a claim, with other members in its header.
  */
-export function signIdToken(key: SigningKey, claims: Record<string, unknown>): string {
+export function signIdToken(
+  key: SigningKey,
+  claims: Record<string, unknown>,
+  header: Record<string, unknown> = {},
+): string {
   const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
-  const signed = `${part({ alg: "RS256", typ: "JWT", kid: key.kid })}.${part(claims)}`;
+  const signed = `${part({ alg: "RS256", typ: "JWT", kid: key.kid, ...header })}.${part(claims)}`;
   return `${signed}.${sign("sha256", Buffer.from(signed), key.privateKey).toString("base64url")}`;
 }

@@ -1,5 +1,5 @@
 import { mkdirSync, writeFileSync } from "node:fs";
-import type { HostNamespace } from "./namespace.ts";
+import type { HostInside } from "./namespace.ts";
 
 export type HostAccount = {
   name: string;
@@ -13,7 +13,7 @@ export type HostAccount = {
 
 /** Makes an account in the host, with useradd. */
 export async function addAccount(
-  host: HostNamespace,
+  host: HostInside,
   account: HostAccount,
   contractorShell: string | undefined,
 ): Promise<void> {

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { logTail } from "./log-tail.ts";
-import type { HostNamespace } from "./namespace.ts";
+import type { HostInside, HostNamespace } from "./namespace.ts";
 import { listensOn, processesOf } from "./processes.ts";
 import { until } from "./until.ts";
 
@@ -19,7 +19,7 @@ const READY_WITHIN_MS = 30_000;
 const HOPELESS_DEATHS = 3;
 
 /** What the package's maintainer script does on a server, before any account uses the shim. */
-export async function installAgent(host: HostNamespace): Promise<void> {
+export async function installAgent(host: HostInside): Promise<void> {
   if (!existsSync(BUILT_SHIM))
     throw new Error(`The shim is not built: ${BUILT_SHIM} is missing; run: make -C agent/shim`);
   await host.mustRun(["groupadd", "--system", "--force", "sallyport"]);

@@ -27,6 +27,9 @@ export type SpawnInside = RunAs & Omit<SpawnOptions, "uid" | "env">;
 export type RunOptions = RunAs & { input?: string | Uint8Array };
 export type RunResult = { status: number | null; stdout: string; stderr: string };
 
+/** What a host that is to be set up must be able to do, whatever it runs in. */
+export type HostInside = Pick<HostNamespace, "run" | "mustRun" | "outside">;
+
 /** What the host's PID 1 reports. */
 type Report = { event: "up" | "started" | "ended" | "stopped"; service: string; value: number };
 type ReportEvents = { report: [Report]; gone: [] };
@@ -109,7 +112,7 @@ export class HostNamespace {
   spawn(argv: readonly string[], options: SpawnInside = {}): ChildProcess {
     const { uid, env, ...spawnOptions } = options;
     const environment = { ...CLEAN_ENVIRONMENT, ...env };
-    const become = uid === undefined ? [] : ["setpriv", ...this.#identity(uid), "--"];
+    const become = uid === undefined ? [] : becoming(uid, readFileSync(this.outside("/etc/passwd"), "utf8"));
     // Root and working directory are PID 1's: "--wd=/" would be this machine's "/", and in a chroot so would the root.
     const namespaces = ["--mount", "--uts", "--ipc", "--pid", "--root", "--wd"];
     const enter = ["--target", String(this.pid), ...namespaces, "--"];
@@ -199,15 +202,16 @@ export class HostNamespace {
     if (event === "ended") this.#servicePids.delete(service);
     this.#reports.emit("report", { event: event as Report["event"], service, value: Number(value) });
   }
+}
 
-  #identity(user: number | string): string[] {
-    const lines = readFileSync(this.outside("/etc/passwd"), "utf8").split("\n");
-    const entry = lines
-      .map((line) => line.split(":"))
-      .find((field) => [field[0], field[2]].includes(String(user)));
-    if (!entry) throw new TypeError(`the light host has no account ${user}`);
-    return [`--reuid=${entry[2]}`, `--regid=${entry[3]}`, "--init-groups"];
-  }
+/** The words before a command that runs it as an account of a host, by name or uid; `passwd` is the host's passwd(5). */
+export function becoming(user: number | string, passwd: string): string[] {
+  const entry = passwd
+    .split("\n")
+    .map((line) => line.split(":"))
+    .find((field) => [field[0], field[2]].includes(String(user)));
+  if (!entry) throw new TypeError(`the host has no account ${user}`);
+  return ["setpriv", `--reuid=${entry[2]}`, `--regid=${entry[3]}`, "--init-groups", "--"];
 }
 
 const EMPTY_WITHIN_MS = 5000;

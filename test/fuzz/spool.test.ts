@@ -124,35 +124,43 @@ describe("fuzz: spool files", function () {
 
   it("with changed blocks are recovered as they were recorded, or refused with a code", async () => {
     let whole = 0;
-    await fuzz(fc.tuple(state, blocksChange), async ([index, change]) => {
-      const left = stateAt(index);
-      const files = filesOf(left).set(BLOCKS_FILE, change(left.sealed));
-      const { frames } = await recovered(files);
-      if (frames === undefined) return;
-      const recorded = left.recorded.map(essence);
-      if (frames.length === recorded.length) whole++;
-      // With nothing but blocks a tail may be missing: nobody who has only the files can know of it.
-      const expected = left.open.size === 0 ? recorded.slice(0, frames.length) : recorded;
-      assert.deepEqual(frames, expected);
-    }, RUNS / 2);
+    await fuzz(
+      fc.tuple(state, blocksChange),
+      async ([index, change]) => {
+        const left = stateAt(index);
+        const files = filesOf(left).set(BLOCKS_FILE, change(left.sealed));
+        const { frames } = await recovered(files);
+        if (frames === undefined) return;
+        const recorded = left.recorded.map(essence);
+        if (frames.length === recorded.length) whole++;
+        // With nothing but blocks a tail may be missing: nobody who has only the files can know of it.
+        const expected = left.open.size === 0 ? recorded.slice(0, frames.length) : recorded;
+        assert.deepEqual(frames, expected);
+      },
+      RUNS / 2,
+    );
     assert.ok(whole > RUNS / 100, `only ${whole} were recovered whole`);
   });
 
   it("with changed raw frames keep what is sealed, and can be verified when they are recovered", async () => {
     let kept = 0;
-    await fuzz(fc.tuple(state, fc.nat(3), rawChange), async ([index, which, change]) => {
-      const left = stateAt(index);
-      const number = [...left.open.keys()][which % Math.max(1, left.open.size)];
-      const files = filesOf(left);
-      if (number !== undefined)
-        files.set(`${number}.open`, change(left.open.get(number) ?? new Uint8Array()));
-      const { frames, worthless } = await recovered(files);
-      assert.equal(worthless, undefined, "recovery made a recording that nobody can verify");
-      if (frames === undefined) return;
-      kept++;
-      const sealed = left.sealed.flatMap(framesIn);
-      assert.deepEqual(frames.slice(0, sealed.length), sealed.map(essence));
-    }, RUNS / 2);
+    await fuzz(
+      fc.tuple(state, fc.nat(3), rawChange),
+      async ([index, which, change]) => {
+        const left = stateAt(index);
+        const number = [...left.open.keys()][which % Math.max(1, left.open.size)];
+        const files = filesOf(left);
+        if (number !== undefined)
+          files.set(`${number}.open`, change(left.open.get(number) ?? new Uint8Array()));
+        const { frames, worthless } = await recovered(files);
+        assert.equal(worthless, undefined, "recovery made a recording that nobody can verify");
+        if (frames === undefined) return;
+        kept++;
+        const sealed = left.sealed.flatMap(framesIn);
+        assert.deepEqual(frames.slice(0, sealed.length), sealed.map(essence));
+      },
+      RUNS / 2,
+    );
     assert.ok(kept > RUNS / 20, `only ${kept} were recovered`);
   });
 

@@ -1,6 +1,4 @@
 /* The parts of the shim that read what the agent answers, with a connection to it that holds the case's bytes. */
-#include <stddef.h>
-#include <stdint.h>
 int fuzz_connect(const char *path);
 #define connect_unix fuzz_connect
 #include "../session.c"
@@ -28,7 +26,7 @@ int fuzz_connect(const char *path) {
     at += (size_t)sent;
   }
   shutdown(ends[1], SHUT_WR);
-  fuzz_keep(ends[1]);
+  fuzz_keep(ends[0], ends[1]);
   return ends[0];
 }
 

@@ -11,7 +11,7 @@
 
 static char report[REPORT_MAX];
 static size_t report_length;
-static int kept = -1;
+static int kept[2] = {-1, -1};
 
 void fuzz_report(const char *format, ...) {
   va_list arguments;
@@ -28,7 +28,10 @@ void fuzz_report_bytes(const void *data, size_t length) {
   fuzz_report("%08" PRIx32, hash);
 }
 
-void fuzz_keep(int fd) { kept = fd; }
+void fuzz_keep(int one, int other) {
+  kept[0] = one;
+  kept[1] = other;
+}
 
 /* Frames out of a stream that comes in pieces of `data[0] + 1` bytes, times a hundred when data[1] is odd. */
 static void frames_case(const uint8_t *data, size_t length) {
@@ -145,8 +148,8 @@ int main(void) {
         break;
       default: return 1;
     }
-    if (kept >= 0) close(kept);
-    kept = -1;
+    close_stream(&kept[0]);
+    close_stream(&kept[1]);
     free(data);
     fuzz_report("\n");
     for (size_t at = 0; at < report_length;) {

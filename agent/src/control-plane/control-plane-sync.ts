@@ -203,10 +203,17 @@ export class ControlPlaneSync {
   /** In force the moment it is here; acknowledged when what it ends has ended. */
   async #revoke(entry: Extract<ServerMessage, { type: "revocation" }>["entry"]): Promise<void> {
     const { policy, log } = this.#context;
-    policy.revoke(entry);
+    let kept = true;
+    try {
+      policy.revoke(entry);
+    } catch (error) {
+      // The disk is full: it is in force all the same, and as it is not acknowledged it comes again.
+      kept = false;
+      log.error("a revocation could not be stored", { sequence: entry.sequence, error: String(error) });
+    }
     log.info("revocation", { sequence: entry.sequence, level: entry.level, target: entry.target });
     void this.#context.endWhatMust().then((endedSessions) => {
-      this.#link.send({ type: "revocation-ack", sequence: entry.sequence, endedSessions });
+      if (kept) this.#link.send({ type: "revocation-ack", sequence: entry.sequence, endedSessions });
     });
   }
 }

@@ -70,8 +70,9 @@ export class PolicyStore {
   async accept(jws: string): Promise<Bundle> {
     const bundle = await this.#verify(jws);
     this.#mustBeNewest(bundle, Number.POSITIVE_INFINITY);
-    writeFileDurably(this.#path, `${jws}\n`);
+    // In force before it is stored: a disk that somebody has filled must not keep an older policy alive.
     this.#apply(bundle);
+    writeFileDurably(this.#path, `${jws}\n`);
     this.#noteNewest(bundle);
     return bundle;
   }

@@ -1,5 +1,12 @@
 import { Cgroups } from "../kernel/cgroups.ts";
-import { type ProcessIdentity, processStat } from "../kernel/processes.ts";
+import {
+  descendantsOf,
+  describeProcess,
+  executableOf,
+  type ProcessIdentity,
+  processStat,
+  signalProcess,
+} from "../kernel/processes.ts";
 import type { Login } from "../logins/login.ts";
 import { LoginGroups } from "../logins/login-groups.ts";
 import type { LoginRegistry } from "../logins/login-registry.ts";
@@ -16,6 +23,9 @@ export interface LoginGuardContext
   /** A forwarded connection, or a listening socket for one, was opened or closed. */
   onForward(login: Login, what: "forward-opened" | "forward-closed", forward: ForwardedConnection): void;
 }
+
+/** For processes that were killed to be gone. */
+const GONE_MS = 10;
 
 /** Keeps each admitted login together, watches it, and ends it whole. */
 export class LoginGuard {
@@ -50,13 +60,28 @@ export class LoginGuard {
     if (login.forwarding) this.#forwards.watch();
   }
 
-  /** A shim is about to get its session: everything of its login is in one control group, and known by it. */
-  async settle(login: Login, shim: ProcessIdentity): Promise<void> {
+  /**
+   * A shim is about to get its session: everything of its login is in one control group, and known by it. With an unsafe
+   * login shell, what that has started before the shim is ended first: as the shim's child it would pass for recorded.
+   */
+  async settle(login: Login, shim: ProcessIdentity, shellIsSafe: boolean): Promise<void> {
     const { monitor } = login;
     const parent = processStat(shim.pid)?.parent;
     const chain = parent === undefined || parent === monitor.pid ? [shim.pid] : [parent, shim.pid];
     const group = await this.#groups.settle(monitor, chain);
     this.#context.logins.mark(monitor, { ...marksOf(monitor, this.#groups), group });
+    if (!shellIsSafe) await this.#endBelow(login, shim);
+  }
+
+  async #endBelow(login: Login, shim: ProcessIdentity): Promise<void> {
+    for (let early = descendantsOf(shim.pid); early.length > 0; early = descendantsOf(shim.pid)) {
+      const processes = early.map(({ pid }) => describeProcess(pid));
+      for (const process of early) signalProcess(process, "SIGKILL");
+      this.#context.onKilled(login, "watchdog-killed", processes);
+      await new Promise((resolve) => setTimeout(resolve, GONE_MS));
+      // They stay as zombies until their parent, the shim, waits for them.
+      if (descendantsOf(shim.pid).every(({ pid }) => executableOf(pid) === null)) return;
+    }
   }
 
   /** A session is over; its connection may go on. */

@@ -34,7 +34,7 @@ export interface SessionServerContext {
   /** What every session here has at least, whatever its engagement says. */
   durability: RecordingOptions["durability"];
   /** Keeps what the shim will start together with its login, before it starts anything. */
-  settle(login: Login, shim: ProcessIdentity): Promise<void>;
+  settle(login: Login, shim: ProcessIdentity, shellIsSafe: boolean): Promise<void>;
   log: Logger;
   onRefused(login: Login | null, code: string, detail: string): void;
 }
@@ -110,7 +110,7 @@ async function grant(
   const { pid, uid } = socketCredentials(socket);
   const { shim, login } = findLogin(context, pid, uid);
   const account = checkAccount(context, login);
-  await context.settle(login, shim);
+  await context.settle(login, shim, context.accounts.unsafe(account.name, context.shim) === null);
   // Right after a start, or when one has died, a recorder is a moment away: better to wait than to refuse.
   await context.pool.whenReady(RECORDER_WAIT_MS);
   const admission = decideAgain(context, login);

@@ -97,8 +97,7 @@ for (const { what, disk, take, giveBack, inSession, lacks, durability } of SHORT
       terminal.type(inSession);
       await terminal.shows(/line 20 /);
       await inHost(take);
-      const dbg = await terminal.exited; if (dbg !== 254) { console.log(dbg, JSON.stringify(terminal.text.slice(-400))); console.log(agentLog(world).slice(-12).map((l) => JSON.stringify(l)).join("\n")); console.log((await run(["tail", "-15", world.host.sshdLog()])).stdout.toString()); }
-      assert.equal(dbg, 254);
+      assert.equal(await terminal.exited, 254);
       const end = terminal.bytes.indexOf(LAST_WORDS);
       assert.ok(end > 0, "it says why");
       shown = terminal.bytes.subarray(0, end);
@@ -134,6 +133,14 @@ for (const { what, disk, take, giveBack, inSession, lacks, durability } of SHORT
         [...same.values()].filter((lines) => lines.length > 1),
         [],
       );
+    });
+
+    it("has an agent that starts there, and still refuses", async () => {
+      await world.host.killAgent("SIGKILL");
+      await world.host.agentReady();
+      const outcome = await login("echo in");
+      assert.equal(outcome.status, 254);
+      assert.match(outcome.stderr, /^sallyport: This host has no room left/);
     });
 
     it("takes logins again as soon as there is room, and nothing is started anew", async () => {

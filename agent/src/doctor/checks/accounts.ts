@@ -51,7 +51,7 @@ function shell({ config }: ExaminedHost, accounts: Accounts, { name }: GroupMemb
     ];
   return [
     error(
-      `${name}: ${unsafe}`,
+      `${name}: ${unsafe.reason}`,
       "Code of a contractor's own would run before the recorder does, unrecorded. The agent refuses the account, except where the policy accepts it.",
       `usermod --shell ${config.shim} ${name}`,
     ),
