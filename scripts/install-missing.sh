@@ -72,6 +72,8 @@ missing_packages() {
   need psmisc fuser
   need rsync rsync
   need sudo sudo
+  need cron crontab
+  need at at
   need faketime faketime
 }
 

@@ -157,8 +157,8 @@ static int recorder_frame(struct pump *p, const struct frame *frame) {
 
 static void serve_frames(struct pump *p) {
   struct frame frame;
-  int found;
-  while ((found = frame_next(p->from_recorder, &frame)) == 1 && !p->finishing && !p->gone) {
+  int found = 0;
+  while (!p->finishing && !p->gone && (found = frame_next(p->from_recorder, &frame)) == 1) {
     if (recorder_frame(p, &frame) < 0) p->gone = true;
     frame_drop(p->from_recorder, &frame);
   }

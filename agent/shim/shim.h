@@ -19,7 +19,7 @@
 
 #define PROTOCOL_VERSION 1
 #define FRAME_MAX (256u * 1024u)   /* largest frame either side accepts, type included */
-#define CHUNK_MAX (64u * 1024u)    /* largest piece of a stream in one frame: what fills a block of the recording */
+#define CHUNK_MAX 64000u            /* largest piece of a stream in one frame: two fill a block of the recording */
 #define BUFFER_LIMIT (512u * 1024u) /* a stream is not read further while this much waits to be passed on */
 #define ANSWER_TIMEOUT_MS 10000
 

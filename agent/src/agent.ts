@@ -279,7 +279,7 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
   });
 
   pool.start(ADOPT_MS);
-  await spool.start();
+  void spool.start(); // logins need not wait: what is free is asked each time, only the limit is judged a moment later
   void recoverOrphans(recovery);
   clock.start();
   local.start();

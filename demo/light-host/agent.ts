@@ -11,9 +11,11 @@ export const CLONE = join(import.meta.dirname, "../..");
 export const SHIM = "/usr/local/lib/sallyport/shim";
 
 const BUILT_SHIM = join(CLONE, "agent/shim/sallyport-shim");
-const AGENT = [process.execPath, join(CLONE, "agent/src/main.ts")];
-const SESSION_SOCKET = "/run/sallyport/session.sock";
-const RECORDER_SOCKETS = "/run/sallyport/recorder-";
+/** The agent's command line, without a subcommand. */
+export const AGENT = [process.execPath, join(CLONE, "agent/src/main.ts")];
+/** The sockets that an agent, and each of its recorders, listen on. */
+export const SESSION_SOCKET = "/run/sallyport/session.sock";
+export const RECORDER_SOCKETS = "/run/sallyport/recorder-";
 const READY_WITHIN_MS = 30_000;
 /** An agent that ends so often before it is ready will not get better. */
 const HOPELESS_DEATHS = 3;

@@ -243,7 +243,7 @@ describe("fuzz: bundles and leases", function () {
         // Revocations that cannot be read might be anything: nobody is admitted without them.
         if (file === 1 && "code" in loaded) assert.equal(store.bundle, null);
       },
-      RUNS / 2,
+      { runs: RUNS / 2 },
     );
   });
 });

@@ -137,7 +137,7 @@ describe("fuzz: spool files", function () {
         const expected = left.open.size === 0 ? recorded.slice(0, frames.length) : recorded;
         assert.deepEqual(frames, expected);
       },
-      RUNS / 2,
+      { runs: RUNS / 2 },
     );
     assert.ok(whole > RUNS / 100, `only ${whole} were recovered whole`);
   });
@@ -159,7 +159,7 @@ describe("fuzz: spool files", function () {
         const sealed = left.sealed.flatMap(framesIn);
         assert.deepEqual(frames.slice(0, sealed.length), sealed.map(essence));
       },
-      RUNS / 2,
+      { runs: RUNS / 2 },
     );
     assert.ok(kept > RUNS / 20, `only ${kept} were recovered`);
   });
@@ -194,7 +194,7 @@ describe("fuzz: spool files", function () {
         for (const [one, content] of changes) files.set(one, content);
         await recovered(files);
       },
-      RUNS / 4,
+      { runs: RUNS / 4 },
     );
   });
 
@@ -265,7 +265,7 @@ describe("fuzz: spool files", function () {
           else exported++;
         }
       },
-      RUNS / 4,
+      { runs: RUNS / 4 },
     );
     assert.ok(exported > RUNS / 200, `only ${exported} exports`);
   });

@@ -9,7 +9,7 @@ const RETRY_MS = 2;
 /** What one read of a terminal gives at most, what counts as full, and how much is gathered before it is passed on. */
 const PIECE = 4096;
 const FULL_PIECE = 4000;
-const GATHER = 32 * 1024;
+const GATHER = 15 * PIECE;
 
 // node-pty exports this without declaring it: a terminal with no child. Its own `open` puts streams on both ends, of
 // which the slave's swallows what the user types and leaves a descriptor open when it is destroyed.

@@ -47,16 +47,62 @@ export function cutFrames(bytes: Buffer): { frames: ShimFrame[]; length: number 
   return { frames, length: at };
 }
 
-/** Cuts a byte stream into frames. `push` returns the whole frames; null means a frame too large: close. */
+/** A frame's length and type: less says nothing. */
+const FRAME_HEAD = 5;
+
+/**
+ * Cuts a byte stream into frames. `push` returns the whole frames; null means a frame too large: close. However small
+ * the pieces are that a frame comes in, it is looked at once and copied a few times: anybody on the host can send them.
+ */
 export class ShimFrameReader {
+  /** The first bytes of a frame that is not there whole; of `#rest`, only so many are filled. */
   #rest: Buffer = Buffer.alloc(0);
+  #filled = 0;
+  /** How many must be there before there is anything to do. */
+  #wanted = FRAME_HEAD;
 
   push(chunk: Buffer): ShimFrame[] | null {
-    const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
-    const cut = cutFrames(bytes);
-    if (cut === null) return null;
-    this.#rest = bytes.subarray(cut.length);
-    return cut.frames;
+    const bytes = this.#filled === 0 ? chunk : this.#append(chunk);
+    if (bytes.length < this.#wanted) {
+      this.#keep(bytes);
+      return [];
+    }
+    const frames: ShimFrame[] = [];
+    let at = 0;
+    this.#wanted = FRAME_HEAD;
+    while (bytes.length - at >= FRAME_HEAD) {
+      const length = bytes.readUInt32BE(at);
+      if (length < 1 || length > MAX_SHIM_FRAME) return null;
+      if (bytes.length - at < 4 + length) {
+        this.#wanted = 4 + length;
+        break;
+      }
+      frames.push({
+        type: String.fromCharCode(bytes[at + 4] ?? 0),
+        data: bytes.subarray(at + FRAME_HEAD, at + 4 + length),
+      });
+      at += 4 + length;
+    }
+    // A view of exactly these bytes: what comes next goes into a buffer of its own, so that the frames stay as they are.
+    this.#rest = bytes.subarray(at);
+    this.#filled = this.#rest.length;
+    return frames;
+  }
+
+  #append(chunk: Buffer): Buffer {
+    const length = this.#filled + chunk.length;
+    if (length > this.#rest.length) {
+      const grown = Buffer.allocUnsafe(Math.max(length, 2 * this.#rest.length));
+      this.#rest.copy(grown, 0, 0, this.#filled);
+      this.#rest = grown;
+    }
+    chunk.copy(this.#rest, this.#filled);
+    return this.#rest.subarray(0, length);
+  }
+
+  #keep(bytes: Buffer): void {
+    if (this.#filled === 0) this.#rest = bytes;
+    this.#filled = bytes.length;
   }
 }
 

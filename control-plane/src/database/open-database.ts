@@ -5,10 +5,10 @@ import { MIGRATIONS } from "./migrations/index.ts";
 import { NodeSqliteDialect } from "./sqlite/dialect.ts";
 import type { Database, Tables } from "./tables.ts";
 
-/** Opens the SQLite database, making it if there is none, and brings its tables up to date. */
-export async function openDatabase(file: string): Promise<Database> {
+/** Opens the SQLite database, making it if there is none, and brings its tables up to date: through all of `migrations`. */
+export async function openDatabase(file: string, migrations = MIGRATIONS): Promise<Database> {
   const db = new Kysely<Tables>({ dialect: new NodeSqliteDialect(file) });
-  const migrator = new Migrator({ db, provider: { getMigrations: async () => MIGRATIONS } });
+  const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } });
   const { error } = await migrator.migrateToLatest().catch((error: unknown) => ({ error }));
   if (error === undefined) return db;
   await db.destroy();

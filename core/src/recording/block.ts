@@ -1,4 +1,4 @@
-import { createHash, type KeyObject, sign, verify } from "node:crypto";
+import { hash as digest, type KeyObject, sign, verify } from "node:crypto";
 import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { SallyportError } from "../errors.ts";
 import { SessionId } from "../names.ts";
@@ -58,6 +58,8 @@ export interface SealInput {
   /** `raw` compressed already, where the caller did it off its main thread. */
   compressed?: Uint8Array;
   previousHash: Uint8Array;
+  /** Memory for the block, of {@link MAX_BLOCK} bytes, instead of new; the result is valid until it is used again. */
+  memory?: Buffer;
 }
 
 /** Makes a block: compresses, chains, signs. */
@@ -65,7 +67,8 @@ export function sealBlock(input: SealInput, hostKey: KeyObject): Block {
   if (input.raw.length > MAX_BLOCK_RAW)
     throw new TypeError(`a block holds at most ${MAX_BLOCK_RAW} bytes of frames`);
   const payload = input.compressed ?? zstdCompressSync(input.raw);
-  const bytes = Buffer.allocUnsafe(BLOCK_HEAD_LENGTH + payload.length + SIGNATURE_LENGTH);
+  const length = BLOCK_HEAD_LENGTH + payload.length + SIGNATURE_LENGTH;
+  const bytes = input.memory?.subarray(0, length) ?? Buffer.allocUnsafe(length);
   MAGIC.copy(bytes, 0);
   bytes.write(input.session, 4, "latin1");
   let at = 4 + ID_LENGTH;
@@ -77,7 +80,7 @@ export function sealBlock(input: SealInput, hostKey: KeyObject): Block {
   bytes.set(input.previousHash, at);
   bytes.set(payload, BLOCK_HEAD_LENGTH);
   const signed = bytes.subarray(0, BLOCK_HEAD_LENGTH + payload.length);
-  const hash = createHash("sha256").update(signed).digest();
+  const hash = digest("sha256", signed, "buffer");
   const signature = sign(null, Buffer.concat([SIGNATURE_CONTEXT, hash]), hostKey);
   bytes.set(signature, signed.length);
   const { session, sequence, last, frameCount, previousHash } = input;
@@ -131,7 +134,7 @@ export function parseBlock(bytes: Uint8Array): Block {
     payloadLength,
     previousHash: buffer.subarray(at, at + 32),
     payload: buffer.subarray(BLOCK_HEAD_LENGTH, BLOCK_HEAD_LENGTH + payloadLength),
-    hash: createHash("sha256").update(signed).digest(),
+    hash: digest("sha256", signed, "buffer"),
     signature: buffer.subarray(BLOCK_HEAD_LENGTH + payloadLength),
     bytes: buffer,
   };

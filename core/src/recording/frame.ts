@@ -38,6 +38,9 @@ export interface Frame {
 /** Largest data of one frame; a writer splits what is longer. */
 export const MAX_FRAME_DATA = 64 * 1024;
 
+/** So many zeros are not a damaged frame, but none. */
+const ZEROS = 512;
+
 /** What the first frame says: who, where, as whom, by which login. */
 export const StartRecord = z.object({
   v: z.literal(1),
@@ -110,8 +113,9 @@ export function encodeFrame(frame: Frame): Uint8Array {
 
 /**
  * Decodes the frames in `bytes`. With `partial`, a frame that is cut off at the end (a crash in mid-write) ends the
- * reading instead of failing it, and so do zeros up to the end (a file system that lost power may show them where data
- * had not reached the disk); `rest` tells how many bytes were left. Code `recording-malformed`.
+ * reading instead of failing it, and so do zeros (a file system that lost power may show them where data had not reached
+ * the disk; a spool has them where frames were sealed at once): {@link ZEROS} of them, or all up to the end. `rest`
+ * tells how many bytes were left. Code `recording-malformed`.
  */
 export function decodeFrames(
   bytes: Uint8Array,
@@ -120,7 +124,8 @@ export function decodeFrames(
   const frames: Frame[] = [];
   let at = 0;
   while (at < bytes.length) {
-    if (options?.partial && bytes[at] === 0 && bytes.subarray(at).every((byte) => byte === 0)) break;
+    if (options?.partial && bytes[at] === 0 && bytes.subarray(at, at + ZEROS).every((byte) => byte === 0))
+      break;
     const frame = readFrame(bytes, at);
     if (frame === undefined) {
       if (options?.partial) break;

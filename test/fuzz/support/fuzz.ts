@@ -10,13 +10,22 @@ const SEED: number = numberFrom("SALLYPORT_FUZZ_SEED", 20261014);
 /** No case, however strange, may keep a parser at work for this long. */
 const LONGEST_MS = 5_000;
 
+interface FuzzOptions {
+  /** Cases, where a property does not get all of {@link RUNS}. */
+  runs?: number;
+  /** Milliseconds that one case may take. */
+  longest?: number;
+  /** Whether a smaller case is looked for when one fails. */
+  shrink?: boolean;
+}
+
 let announced = false;
 
-/** Runs a property for `runs` cases, and says from which seed. A case that takes seconds is a failure: it hangs. */
+/** Runs a property, and says from which seed. A case that takes seconds is a failure: it hangs. */
 export async function fuzz<T>(
   arbitrary: fc.Arbitrary<T>,
   property: (value: T) => Promise<void> | void,
-  runs: number = RUNS,
+  { runs = RUNS, longest = LONGEST_MS, shrink = true }: FuzzOptions = {},
 ): Promise<void> {
   if (!announced) console.log(`    fuzzing from seed ${SEED}, ${RUNS} cases of each property`);
   announced = true;
@@ -24,9 +33,13 @@ export async function fuzz<T>(
     const begun = performance.now();
     await property(value);
     const took = performance.now() - begun;
-    assert.ok(took < LONGEST_MS, `took ${Math.round(took)} ms`);
+    assert.ok(took < longest, `took ${Math.round(took)} ms`);
   };
-  await fc.assert(fc.asyncProperty(arbitrary, timed), { numRuns: Math.ceil(runs), seed: SEED });
+  await fc.assert(fc.asyncProperty(arbitrary, timed), {
+    numRuns: Math.ceil(runs),
+    seed: SEED,
+    endOnFailure: !shrink,
+  });
 }
 
 /** Mocha's limit for a suite of properties: it grows with what was asked for. */

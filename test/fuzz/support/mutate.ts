@@ -51,7 +51,7 @@ export const edits: fc.Arbitrary<Edit[]> = fc.array(edit, { minLength: 1, maxLen
 
 /** The bytes with the changes made; never the same array. */
 export function mutate(bytes: Uint8Array, changes: readonly Edit[]): Buffer {
-  let result = Buffer.from(bytes);
+  let result: Buffer = Buffer.from(bytes);
   for (const change of changes) result = apply(result, change);
   return result;
 }

@@ -167,11 +167,11 @@ const FAULTS: Fault[] = [
   },
   {
     name: "a recording that was set aside",
-    make: "mkdir -p /var/lib/sallyport/rejected/ses_01m83bm45ry0v3yt7hyz1eshm1",
+    make: "mkdir -p /var/lib/sallyport/spool/rejected/ses_01m83bm45ry0v3yt7hyz1eshm1",
     check: "disk",
     level: "warning",
     what: /^1 recordings were set aside/,
-    undo: "rm -r /var/lib/sallyport/rejected/ses_01m83bm45ry0v3yt7hyz1eshm1",
+    undo: "rm -r /var/lib/sallyport/spool/rejected/ses_01m83bm45ry0v3yt7hyz1eshm1",
   },
   {
     name: "a disk without the reserve",

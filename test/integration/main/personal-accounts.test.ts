@@ -227,7 +227,9 @@ describe("accounts of the members' own", () => {
 
   it("begin and end by the clock, without a word from the control plane", async () => {
     const since = agentLog(world).length;
-    const [start, end] = [new Date(Date.now() + 4_000), new Date(Date.now() + 7_000)];
+    // The policy has whole seconds.
+    const soon = Math.ceil(Date.now() / 1000) * 1000;
+    const [start, end] = [new Date(soon + 4_000), new Date(soon + 7_000)];
     const versions = agentLog(world).flatMap((line) =>
       line.message === "policy" ? Number(line.version) : [],
     );

@@ -33,7 +33,7 @@ export interface WriterContext {
   owner: string;
   /** `strict`: the writer asks its session to pause until every closed block is on the disk. Default `normal`. */
   durability?: "normal" | "strict";
-  /** Block `sequence` is on the disk and may be uploaded. */
+  /** Block `sequence`, with all before it, is on the disk and may be uploaded. */
   onSealed(session: SessionId, sequence: number): void;
   /**
    * The spool failed (disk full, I/O error): nothing more may be shown. Called once; after it the writer touches no file
@@ -198,7 +198,8 @@ export class RecordingWriter {
     this.#closed++;
     this.#unsynced.push(sequence);
     if (last) return;
-    this.#raw.beginBlock(sequence + 1, block.unsafe.length === 0);
+    this.#raw.passOver(block.unsafe.length);
+    this.#raw.beginBlock(sequence + 1);
     block.begin(sequence + 1);
     this.#syncSoon();
   }
@@ -230,10 +231,10 @@ export class RecordingWriter {
     this.#lastSync = Date.now();
     const mightWrite = this.mayWrite;
     this.#synced += sequences.length;
-    for (const sequence of sequences) this.#context.onSealed(this.session, sequence);
+    const last = sequences.at(-1);
+    if (last !== undefined) this.#context.onSealed(this.session, last);
     if (!mightWrite && this.mayWrite && this.#ended === undefined) this.onDrain?.();
-    if (this.#ended === undefined) this.#raw.closeGap();
-    this.#raw.drop(sequences.at(-1) ?? -1);
+    this.#raw.drop(last ?? -1);
   }
 
   #fail(error: unknown): void {

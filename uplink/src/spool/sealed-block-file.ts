@@ -3,12 +3,14 @@ import { closeSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { constants, zstdCompressSync } from "node:zlib";
 import type { SessionId } from "@sallyport/core/names.ts";
-import { NO_HASH, sealBlock } from "@sallyport/core/recording/block.ts";
+import { MAX_BLOCK, NO_HASH, sealBlock } from "@sallyport/core/recording/block.ts";
 import { syncData } from "./durable.ts";
 import { BLOCKS_FILE } from "./layout.ts";
 import type { OpenBlock } from "./open-block.ts";
 
-const COMPRESSION = { params: { [constants.ZSTD_c_compressionLevel]: 1 }, chunkSize: 32 * 1024 };
+const COMPRESSION = { params: { [constants.ZSTD_c_compressionLevel]: 1 }, chunkSize: 64 * 1024 };
+/** Blocks are made one at a time: all in the same memory. */
+const memory = Buffer.allocUnsafeSlow(MAX_BLOCK);
 
 /**
  * The file of a recording's sealed blocks, which only grows. Sealing is done at once: handing 64 KB to another thread and
@@ -38,6 +40,7 @@ export class SealedBlockFile {
         raw,
         compressed: zstdCompressSync(raw, COMPRESSION),
         previousHash: this.#previousHash,
+        memory,
       },
       this.#hostKey,
     );

@@ -4,19 +4,21 @@ import { Accounts } from "../../logins/accounts.ts";
 import { check, type ExaminedHost, error, type Found, ok, warning } from "../check.ts";
 import { type GroupMember, groupMembers } from "../group-members.ts";
 import { type ShadowEntry, shadowEntries } from "../shadow.ts";
+import { storedPolicy } from "../stored-policy.ts";
 
 const DAY = 86_400;
 
 /** Each account that contractors may use: its shell, home, and whether it may be used at all. */
-export const accountsCheck = check("accounts", (host) => {
+export const accountsCheck = check("accounts", async (host) => {
   const members = groupMembers(host.config.group) ?? [];
   const shadow = shadowEntries();
   const accounts = new Accounts();
+  const accepted = await acceptedAccounts(host);
   return [
     ...nologin(),
     ...members.flatMap((member) => {
       const found = [
-        ...shell(host, accounts, member),
+        ...shell(host, accounts, member, accepted.has(member.name)),
         ...home(member),
         ...startFiles(member),
         ...usable(host, member, shadow.get(member.name)),
@@ -25,6 +27,13 @@ export const accountsCheck = check("accounts", (host) => {
     }),
   ];
 });
+
+/** Accounts whose shell an engagement accepts as it is (`acceptUnsafeShell`). */
+async function acceptedAccounts(host: ExaminedHost): Promise<Set<string>> {
+  const store = await storedPolicy(host).catch(() => null); // another check says what is wrong with it
+  const accepting = store?.bundle?.engagements.filter((engagement) => engagement.acceptUnsafeShell) ?? [];
+  return new Set(accepting.flatMap((engagement) => engagement.accounts));
+}
 
 function nologin(): Found[] {
   if (!existsSync("/etc/nologin")) return [];
@@ -38,7 +47,12 @@ function nologin(): Found[] {
   ];
 }
 
-function shell({ config }: ExaminedHost, accounts: Accounts, { name }: GroupMember): Found[] {
+function shell(
+  { config }: ExaminedHost,
+  accounts: Accounts,
+  { name }: GroupMember,
+  accepted: boolean,
+): Found[] {
   const unsafe = accounts.unsafe(name, config.shim);
   if (unsafe === null) return [];
   if (accounts.get(name)?.uid === 0)
@@ -49,11 +63,20 @@ function shell({ config }: ExaminedHost, accounts: Accounts, { name }: GroupMemb
         `gpasswd --delete ${name} ${config.group}`,
       ),
     ];
+  const fix = `usermod --shell ${config.shim} ${name}`;
+  if (unsafe.acceptable && accepted)
+    return [
+      warning(
+        `${name}: ${unsafe.reason}`,
+        "An engagement accepts that (acceptUnsafeShell): code of a contractor's own can run unrecorded, until the watchdog ends it.",
+        fix,
+      ),
+    ];
   return [
     error(
       `${name}: ${unsafe.reason}`,
-      "Code of a contractor's own would run before the recorder does, unrecorded. The agent refuses the account, except where the policy accepts it.",
-      `usermod --shell ${config.shim} ${name}`,
+      "Code of a contractor's own would run before the recorder does, unrecorded. The agent refuses the account.",
+      fix,
     ),
   ];
 }

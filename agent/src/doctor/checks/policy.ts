@@ -1,8 +1,8 @@
-import { PolicyStore } from "../../policy/policy-store.ts";
 import type { StatusDocument } from "../../status/status-document.ts";
 import { moment } from "../../status/status-document.ts";
 import { spanText } from "../../status/units.ts";
 import { check, type ExaminedHost, error, type Found, ok, warning } from "../check.ts";
+import { storedPolicy } from "../stored-policy.ts";
 
 /** A lease of which less is left than this is not being renewed: the control plane does so at a third of its length. */
 const SHORT_LEASE = 60;
@@ -44,28 +44,21 @@ export const policyCheck = check("policy", async (host) => {
 });
 
 /** What the agent would say of its file of the policy at a start; null where that is well, or not there. */
-async function whyUnusable({ pinned, paths }: ExaminedHost): Promise<string | null> {
-  if (pinned === null) return null;
-  const store = new PolicyStore(paths.bundle, pinned.host.id, pinned.trust.policyKeys);
-  return store.load().then(
+function whyUnusable(host: ExaminedHost): Promise<string | null> {
+  return storedPolicy(host).then(
     () => null,
     (cause: unknown) => (cause instanceof Error ? cause.message : String(cause)),
   );
 }
 
 /** From the agent; without one from its files, verified as the agent does. */
-async function known({
-  status,
-  pinned,
-  paths,
-  now,
-}: ExaminedHost): Promise<Pick<StatusDocument, "policy" | "lease">> {
-  if (status !== null || pinned === null)
-    return { policy: status?.policy ?? null, lease: status?.lease ?? null };
-  const store = new PolicyStore(paths.bundle, pinned.host.id, pinned.trust.policyKeys);
-  await store.load();
-  const { bundle, leaseUntil } = store;
-  if (bundle === null) return { policy: null, lease: null };
+async function known(host: ExaminedHost): Promise<Pick<StatusDocument, "policy" | "lease">> {
+  const { status, now } = host;
+  if (status !== null) return status;
+  const store = await storedPolicy(host);
+  const bundle = store?.bundle ?? null;
+  if (store === null || bundle === null) return { policy: null, lease: null };
+  const { leaseUntil } = store;
   return {
     policy: {
       version: bundle.version,
