@@ -14,12 +14,13 @@ export interface ProcessStat extends ProcessIdentity {
   session: number;
 }
 
-/** Reads /proc/PID/stat; null when there is no such process any more. */
+/** Reads /proc/PID/stat; null when there is no such process any more, or only what its parent has not waited for yet. */
 export function processStat(pid: number): ProcessStat | null {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, "latin1");
     // The name in parentheses may hold anything, spaces and parentheses too: fields count from the last one.
     const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+    if (fields[0] === "Z" || fields[0] === "X") return null;
     return { pid, parent: Number(fields[1]), session: Number(fields[3]), startTime: Number(fields[19]) };
   } catch {
     return null;

@@ -2,7 +2,6 @@ import { Cgroups } from "../kernel/cgroups.ts";
 import {
   descendantsOf,
   describeProcess,
-  executableOf,
   type ProcessIdentity,
   processStat,
   signalProcess,
@@ -79,8 +78,6 @@ export class LoginGuard {
       for (const process of early) signalProcess(process, "SIGKILL");
       this.#context.onKilled(login, "watchdog-killed", processes);
       await new Promise((resolve) => setTimeout(resolve, GONE_MS));
-      // They stay as zombies until their parent, the shim, waits for them.
-      if (descendantsOf(shim.pid).every(({ pid }) => executableOf(pid) === null)) return;
     }
   }
 

@@ -48,6 +48,8 @@ export interface Recorded {
   sshd: string;
   /** The shims of sessions that have a recorder. */
   shims: readonly ProcessIdentity[];
+  /** The shims of sessions that are over, which still show their last words; nothing below them may run. */
+  leaving: readonly ProcessIdentity[];
   /** Is this, a child of sshd's, a shim that is about to ask for a session? */
   isAsking(process: ProcessIdentity): boolean;
 }
@@ -62,10 +64,10 @@ export function straysOf(
   recorded: Recorded,
 ): ProcessStat[] {
   const byPid = new Map(processes.map((process) => [process.pid, process]));
-  const verdicts = new Map<number, "sshd" | "session" | "stray">();
-  const shims = new Set(recorded.shims.map(({ pid, startTime }) => `${pid}-${startTime}`));
+  const verdicts = new Map<number, Verdict>();
+  const [shims, leaving] = [recorded.shims, recorded.leaving].map((list) => new Set(list.map(keyOf)));
 
-  const judge = (process: ProcessStat): "sshd" | "session" | "stray" => {
+  const judge = (process: ProcessStat): Verdict => {
     const known = verdicts.get(process.pid);
     if (known !== undefined) return known;
     verdicts.set(process.pid, "stray"); // also ends a circle, which reading /proc while pids are used again may show
@@ -73,8 +75,9 @@ export function straysOf(
     verdicts.set(process.pid, verdict);
     return verdict;
   };
-  const judgeAnew = (process: ProcessStat): "sshd" | "session" | "stray" => {
-    if (shims.has(`${process.pid}-${process.startTime}`)) return "session";
+  const judgeAnew = (process: ProcessStat): Verdict => {
+    if (leaving?.has(keyOf(process))) return "leaving";
+    if (shims?.has(keyOf(process))) return "session";
     const parent = byPid.get(process.parent);
     if (parent !== undefined && judge(parent) === "session") return "session";
     const ofSshd = process.parent === monitor.pid || (parent !== undefined && judge(parent) === "sshd");
@@ -83,4 +86,10 @@ export function straysOf(
     return recorded.isAsking(process) ? "session" : "stray";
   };
   return processes.filter((process) => judge(process) === "stray");
+}
+
+type Verdict = "sshd" | "session" | "leaving" | "stray";
+
+function keyOf({ pid, startTime }: ProcessIdentity): string {
+  return `${pid}-${startTime}`;
 }

@@ -16,9 +16,9 @@ import { marksOf, processesOf, straysOf } from "./login-processes.ts";
 
 /** A stray is killed at the second sight, so within twice this. */
 const LOOK_MS = 800;
-/** Time for the shim of a session that is over to leave. */
-const SHIM_LEAVES_MS = 2_000;
-const POLL_MS = 20;
+/** Time for the shim of a session that is over to show its last words on a slow line. */
+const SHIM_LEAVES_MS = 30_000;
+const POLL_MS = 25;
 /** A shim has its session, or has left, within this; in seconds. */
 const ASKING_S = 15;
 
@@ -46,6 +46,7 @@ export class Watchdog {
   #timer: NodeJS.Timeout | undefined;
   #seen = new Set<string>();
   #looking = false;
+  readonly #leaving = new Set<ProcessIdentity>();
 
   constructor(context: WatchdogContext) {
     this.#context = context;
@@ -78,19 +79,21 @@ export class Watchdog {
     }
   }
 
-  /** A session is over: when its shim has left, what it left behind is ended at once. */
+  /** A session is over: what it left behind is ended at once, before its shim has left and after. */
   async sessionOver(monitor: ProcessIdentity, shim: ProcessIdentity): Promise<void> {
+    this.#leaving.add(shim);
+    this.#endLeftBehind(monitor);
     for (let waited = 0; isAlive(shim) && waited < SHIM_LEAVES_MS; waited += POLL_MS) await pause(POLL_MS);
     signalProcess(shim, "SIGKILL");
+    if (isAlive(monitor)) this.#endLeftBehind(monitor);
+    else await this.look();
+    this.#leaving.delete(shim);
+  }
+
+  #endLeftBehind(monitor: ProcessIdentity): void {
     const login = this.#context.logins.get(monitor);
-    if (login === undefined) return;
-    if (!isAlive(monitor)) {
-      await this.look();
-      return;
-    }
-    const strays = this.#straysOf(login);
-    if (strays.length === 0) return;
-    this.#kill(login, "left-behind-ended", strays);
+    const strays = login === undefined ? [] : this.#straysOf(login);
+    if (login !== undefined && strays.length > 0) this.#kill(login, "left-behind-ended", strays);
   }
 
   async #guard(login: Login, seen: Set<string>): Promise<void> {
@@ -113,11 +116,13 @@ export class Watchdog {
 
   #straysOf(login: Login): ProcessStat[] {
     const { cgroups, groups, logins, sshd, shim } = this.#context;
-    // PAM may have moved the connection into logind's scope since.
-    logins.mark(login.monitor, marksOf(login.monitor, groups));
+    // PAM may have moved the connection into logind's scope since. A connection that is over has no group any more, and
+    // is known by the last one it had.
+    const marks = marksOf(login.monitor, groups);
+    if (marks.group !== null) logins.mark(login.monitor, marks);
     const isAsking = (process: ProcessIdentity): boolean =>
       executableOf(process.pid) === shim && ageOf(process) < ASKING_S;
-    const recorded = { sshd, shims: this.#context.shims(), isAsking };
+    const recorded = { sshd, shims: this.#context.shims(), leaving: [...this.#leaving], isAsking };
     return straysOf(login.monitor, processesOf(login, cgroups), recorded);
   }
 

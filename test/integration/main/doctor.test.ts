@@ -187,8 +187,7 @@ const FAULTS: Fault[] = [
     check: "sshd-process",
     level: "warning",
     what: /was last loaded before .*10-sallyport\.conf was changed/,
-    // The light host has no systemd: what `systemctl reload ssh` does.
-    undo: `touch ${DROP_INS}/10-sallyport.conf && kill -HUP "$(cat /run/sshd.pid)"`,
+    undo: `touch ${DROP_INS}/10-sallyport.conf`,
   },
 ];
 
@@ -206,6 +205,13 @@ describe("sallyport-agent", () => {
   const shell = async (command: string) => {
     const { status, stderr } = await world.host.run(["sh", "-c", command]);
     assert.equal(status, 0, `${command}: ${stderr}`);
+  };
+  /** What `systemctl reload ssh` does; an sshd that is still loading has no pid file. */
+  const reloadSshd = async () => {
+    const loaded = async () => (await world.host.run(["test", "-s", "/run/sshd.pid"])).status === 0;
+    assert.ok(await until(loaded, 5_000));
+    await shell('sshd -t && kill -HUP "$(cat /run/sshd.pid)"');
+    assert.ok(await until(loaded, 5_000));
   };
   const doctor = async (): Promise<{ status: number | null; findings: Finding[] }> => {
     const { status, stdout, stderr } = await agent("doctor", "--json");
@@ -248,7 +254,7 @@ describe("sallyport-agent", () => {
         assert.notEqual(found.fix, "");
         await shell(fault.undo ?? found.fix.replace(/(;| &&) (sshd -t|systemctl).*$/, ""));
         // What was changed and changed back is newer than the sshd that runs.
-        await shell('sshd -t && kill -HUP "$(cat /run/sshd.pid)"');
+        await reloadSshd();
         assert.ok(await until(async () => (await doctor()).status === 0, 10_000), await report());
       });
     }

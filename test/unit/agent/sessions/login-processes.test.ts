@@ -17,7 +17,8 @@ describe("the strays of a login", () => {
     processes: ProcessStat[],
     shims: ProcessStat[] = [],
     isAsking: (one: { pid: number }) => boolean = none,
-  ) => straysOf(MONITOR, processes, { sshd, shims, isAsking }).map(({ pid }) => pid);
+    leaving: ProcessStat[] = [],
+  ) => straysOf(MONITOR, processes, { sshd, shims, leaving, isAsking }).map(({ pid }) => pid);
 
   it("are none where everything is sshd's or in a recorded session", () => {
     const shim = process(self + 1, self);
@@ -40,6 +41,12 @@ describe("the strays of a login", () => {
     const shim = process(self + 1, self);
     const detached = process(self + 2, INIT);
     assert.deepEqual(strays([child, shim, detached], [shim]), [detached.pid]);
+  });
+
+  it("are what still runs below a shim whose session is over, but not that shim", () => {
+    const shim = process(self + 1, self);
+    const below = process(self + 2, shim.pid);
+    assert.deepEqual(strays([child, shim, below], [shim], none, [shim]), [below.pid]);
   });
 
   it("are what calls itself a shim without being sshd's child", () => {

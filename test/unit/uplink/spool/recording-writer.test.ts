@@ -73,25 +73,21 @@ describe("a recording writer", () => {
     assert.deepEqual(recordedOutput(directory), bytes);
     const frames = [...recordingFrames(recording)];
     assert.deepEqual(endRecordOf(frames.at(-1)), END);
-    assert.deepEqual(
-      sealed,
-      Array.from({ length: verified.blocks }, (_, index) => index),
-    );
+    assert.equal(sealed.at(-1), verified.blocks - 1);
     assert.deepEqual(readdirSync(directory).sort(), ["blocks", "owner"]);
   });
 
-  it("announces a block only when it is in the file, whole", async () => {
+  it("announces blocks only when they are in the file, whole", async () => {
     const session = newSession();
-    const present: boolean[] = [];
+    const announced: [number, number][] = [];
     const onSealed = (_: string, sequence: number) => {
-      present.push(
-        [...splitBlocks(readBlocks(join(spool.path, session)))].some((block) => block.sequence === sequence),
-      );
+      announced.push([sequence, [...splitBlocks(readBlocks(join(spool.path, session)))].length]);
     };
     const { writer } = startWriting(spool.path, { onSealed }, session);
     for (let i = 0; i < 5; i++) writer.write(FrameKind.output, randomBytes(40_000));
     await writer.end(END);
-    assert.ok(present.length >= 3 && present.every(Boolean));
+    assert.ok(announced.length >= 1);
+    for (const [sequence, there] of announced) assert.ok(there > sequence, `${sequence} of ${there}`);
   });
 
   for (const size of [1, 65_535, 65_536, 65_537, 131_072, 200_000, 5_000_000]) {
