@@ -6,7 +6,7 @@ export interface Figure {
   name: string;
   /** `ratio` and `difference` compare Sallyport with plain OpenSSH; `amount` is Sallyport's alone. */
   kind: "ratio" | "difference" | "amount";
-  unit: "×" | "ms" | "MB" | "%";
+  unit: "×" | "ms" | "MB" | "%" | "sessions";
   measured: number;
   /** 95 % of the bootstrap's values lie between. */
   interval: [low: number, high: number] | null;

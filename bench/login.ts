@@ -3,7 +3,7 @@ import { difference, type Figure, ratio } from "./figure.ts";
 import type { Pair, Side } from "./pair.ts";
 import { alternate, timed } from "./rounds.ts";
 
-const TARGET = 1.08;
+const TARGET = 1.05;
 const WARM_UPS = 3;
 /** Lets the end of one login (its recording is uploaded) pass before the next begins. */
 const BREATH_MS = 100;

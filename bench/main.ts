@@ -5,19 +5,26 @@ import { logTail } from "../demo/light-host/log-tail.ts";
 import type { Figure } from "./figure.ts";
 import { benchKeystroke } from "./keystroke.ts";
 import { benchLogin } from "./login.ts";
+import { benchNeighbour } from "./neighbour.ts";
 import { type Bench, type BenchOptions, HELP, parseOptions, UsageError } from "./options.ts";
 import { openPair, type Pair } from "./pair.ts";
 import { children } from "./processes.ts";
 import { describeMachine, tableText, writeJson } from "./report.ts";
 import { benchRest } from "./rest.ts";
+import { benchCrowd, benchMemory } from "./sessions.ts";
 import { benchPipe, benchThroughput } from "./throughput.ts";
+import { benchTlog } from "./tlog.ts";
 
 const RUN: Record<Bench, (pair: Pair, runs?: number) => Promise<Figure[]>> = {
   login: benchLogin,
   keystroke: benchKeystroke,
+  neighbour: benchNeighbour,
   throughput: benchThroughput,
+  tlog: benchTlog,
   nonpty: benchPipe,
   rest: benchRest,
+  memory: benchMemory,
+  crowd: benchCrowd,
 };
 
 /** Thrown on Ctrl-C. */

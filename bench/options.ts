@@ -1,7 +1,17 @@
 import { parseArgs } from "node:util";
 
 /** In the order in which they run. */
-const BENCHES = ["login", "keystroke", "throughput", "nonpty", "rest"] as const;
+const BENCHES = [
+  "login",
+  "keystroke",
+  "neighbour",
+  "throughput",
+  "tlog",
+  "nonpty",
+  "rest",
+  "memory",
+  "crowd",
+] as const;
 export type Bench = (typeof BENCHES)[number];
 
 export interface BenchOptions {
@@ -12,17 +22,21 @@ export interface BenchOptions {
   out: string | undefined;
 }
 
-export const HELP = `Measures Sallyport against plain OpenSSH on one host, in turns. Needs root; takes about three minutes.
+export const HELP = `Measures Sallyport against plain OpenSSH on one host, in turns. Needs root; takes about six minutes.
 
-  npm run bench -- [login|throughput|keystroke|nonpty|rest|all] [--runs N] [--out FILE]
+  npm run bench -- [login|keystroke|neighbour|throughput|tlog|nonpty|rest|memory|crowd|all] [--runs N] [--out FILE]
 
   login        ssh HOST true                                               (40 runs of each side)
-  throughput   30 MB of text through a terminal                            (7)
   keystroke    one byte to the terminal and its echo back                  (20 groups of 50)
-  nonpty       200 MB of text without a terminal                           (3)
+  neighbour    the same while another session prints without end           (4 groups of 100)
+  throughput   30 MB of text through a terminal                            (7)
+  tlog         the same, against tlog-rec                                  (5)
+  nonpty       1 GB of text without a terminal                             (3)
   rest         processor time and memory while nobody is logged in
+  memory       private memory of an idle session                           (200 sessions)
+  crowd        sessions opened all at once                                 (200 sessions)
 
-  --runs N     runs of each side
+  --runs N     runs of each side, or sessions
   --out FILE   where the JSON goes    (default bench/results/TIME.json)
   --help       this text
 

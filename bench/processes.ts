@@ -41,6 +41,13 @@ export function memory(pid: number): { rss: number; pss: number } {
   return { rss: kilobytes("Rss") / 1000, pss: kilobytes("Pss") / 1000 };
 }
 
+/** Memory in MB that no other process shares. */
+export function privateMemory(pid: number): number {
+  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
+  const kilobytes = [...rollup.matchAll(/^Private_(?:Clean|Dirty):\s+(\d+)/gm)].map(([, one]) => Number(one));
+  return kilobytes.reduce((sum, one) => sum + one, 0) / 1000;
+}
+
 /** Waits until Sallyport is at rest, so that work left by one run does not slow the next, perhaps plain, one. */
 export async function untilQuiet(world: World): Promise<void> {
   const pids = residents(world).map((resident) => resident.pid);

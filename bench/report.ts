@@ -62,7 +62,16 @@ export function tableText(figures: readonly Figure[]): string {
 function row(figure: Figure): string[] {
   const { bench, name, kind, unit, plain, sallyport, measured, interval, target, runs } = figure;
   const sign = kind === "difference" && measured >= 0 ? "+" : "";
-  const digits = unit === "MB" ? 0 : unit === "×" || Math.abs(measured) < 10 ? 3 : 1;
+  const digits =
+    unit === "sessions"
+      ? 0
+      : unit === "MB"
+        ? measured < 10
+          ? 2
+          : 0
+        : unit === "×" || Math.abs(measured) < 10
+          ? 3
+          : 1;
   const ms = (value: number | null) => (value === null ? "" : `${value.toFixed(value < 10 ? 3 : 1)} ms`);
   return [
     bench,

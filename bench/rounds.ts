@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import type { Pair, Side } from "./pair.ts";
 import type { Samples } from "./statistics.ts";
@@ -48,4 +49,23 @@ export async function timed(argv: readonly string[], env: NodeJS.ProcessEnv): Pr
   if (status !== 0)
     throw new Error(`${argv.join(" ")} ended with ${status ?? signal}: ${Buffer.concat(errors).toString()}`);
   return { whole, transfer: last - first, output };
+}
+
+/** Milliseconds that an ssh takes whose output goes to /dev/null: more than a process of ours should hold. */
+export async function discarded(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+  const [program = "", ...args] = argv;
+  const begun = performance.now();
+  const child = spawn(program, args, { env, stdio: ["ignore", "ignore", "inherit"] });
+  const [status, signal] = (await once(child, "close")) as [number | null, string | null];
+  if (status !== 0) throw new Error(`${argv.join(" ")} ended with ${status ?? signal}`);
+  return performance.now() - begun;
+}
+
+/** SHA-256 of what an ssh prints. */
+export async function digestOf(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<string> {
+  const [program = "", ...args] = argv;
+  const child = spawn(program, args, { env, stdio: ["ignore", "pipe", "inherit"] });
+  const digest = createHash("sha256");
+  for await (const chunk of child.stdout) digest.update(chunk as Buffer);
+  return digest.digest("hex");
 }

@@ -15,15 +15,18 @@ import { ControlPlaneSync } from "./control-plane/control-plane-sync.ts";
 import { loginEvent, loginIncident, sessionEndedEvent, troubleEvent } from "./events.ts";
 import { HostFactsKeeper } from "./facts/host-facts.ts";
 import { Accounts } from "./logins/accounts.ts";
+import { AdmissionTrail } from "./logins/admission-trail.ts";
 import { Decider } from "./logins/decide.ts";
 import { LoginRegistry } from "./logins/login-registry.ts";
 import { createPrincipalsServer } from "./logins/principals-server.ts";
 import { agentMetrics } from "./metrics/agent-metrics.ts";
+import { beTheOnlyAgent } from "./only-agent.ts";
 import { JwksCache } from "./policy/jwks-cache.ts";
 import { openLocalPolicies } from "./policy/open-local-policies.ts";
 import { PolicyStore } from "./policy/policy-store.ts";
 import { RecorderPool } from "./recorders/recorder-pool.ts";
 import { recover, recoverForgotten, recoverOrphans } from "./recordings/recovery.ts";
+import { openAccountRemains } from "./sessions/account-remains.ts";
 import { endLoginsThatMust } from "./sessions/end-logins.ts";
 import { LoginGuard } from "./sessions/guard-logins.ts";
 import { createSessionServer } from "./sessions/session-server.ts";
@@ -62,6 +65,7 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
   chmodSync(paths.run, 0o755);
   for (const directory of [paths.spool, paths.rejected, paths.privateRun])
     mkdirSync(directory, { recursive: true, mode: 0o700 });
+  beTheOnlyAgent(paths.agentLock);
 
   const outbox = new Outbox(paths.outbox);
   const { clock, skew } = openClock({ time: settings.time, paths, outbox, log });
@@ -132,7 +136,7 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
       if (kind === "watchdog-killed") metrics.watchdogKill(processes.length);
       outbox.add(loginIncident(kind, login, processes.join("; ")));
     },
-    onOver: () => {},
+    onOver: (login) => remains.over(login),
     onForward: (login, what, forward) => {
       const detail =
         forward.kind === "listening"
@@ -142,6 +146,7 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
       outbox.add(loginIncident(what, login, detail));
     },
   });
+  const remains = openAccountRemains({ paths, logins, personal, outbox, log });
   const supervisor = new SessionSupervisor({
     pool,
     policy,
@@ -236,6 +241,7 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
       sessionsOf: (memberId) => pool.sessions.filter((live) => live.start.member.id === memberId).length,
     }),
   });
+  const trail = new AdmissionTrail({ sshd: config.sshd, add: (event) => outbox.add(event) });
   const principals = createPrincipalsServer({
     decider,
     logins,
@@ -245,7 +251,10 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
     shim: config.shim,
     now,
     log,
-    onAdmitted: (login) => guard.admitted(login),
+    onAdmitted: (login) => {
+      guard.admitted(login);
+      remains.admitted(login);
+    },
     onDecision: (login, answer) => {
       const event = loginEvent(login, answer);
       log.info("login", {
@@ -259,7 +268,7 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
         monitor: login.monitor.pid,
       });
       metrics.login(answer.outcome, event.code);
-      outbox.add(event);
+      trail.decided(login, event);
     },
   });
   const sessions = createSessionServer({
@@ -272,6 +281,7 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
     shim: config.shim,
     shell: config.shell,
     durability: config.durability,
+    onLetIn: (login) => trail.letIn(login.monitor),
     settle: (login, shim, shellIsSafe) => guard.settle(login, shim, shellIsSafe),
     log,
     onRefused: (login, code, detail) =>
@@ -287,6 +297,7 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
   facts.start();
   personal.sync();
   sync.start();
+  remains.start();
   guard.start();
   const sweep = setInterval(() => {
     void endLoginsThatMust(logins, policy, now(), (monitor) => guard.endLogin(monitor));
@@ -298,7 +309,9 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
   return {
     stop() {
       clearInterval(sweep);
+      trail.stop();
       guard.stop();
+      remains.stop();
       spool.stop();
       principals.close();
       sessions.close();

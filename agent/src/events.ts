@@ -103,7 +103,7 @@ export function loginIncident(
 
 /** What became of a member's own account; `code` where it is trouble. */
 export function accountEvent(
-  type: "account-created" | "account-locked" | "account-removed" | "trouble",
+  type: "account-created" | "account-locked" | "account-removed" | "left-behind-ended" | "trouble",
   account: string,
   memberId: string,
   detail: string,

@@ -22,7 +22,7 @@ export async function writeSystemFiles(host: HostNamespace, name: string, sshdCo
   for (const file of readdirSync(at("/etc/ssh/sshd_config.d"))) rmSync(at(`/etc/ssh/sshd_config.d/${file}`));
   copyFileSync(at("/usr/share/openssh/sshd_config"), at("/etc/ssh/sshd_config"));
   // Twenty sessions at once come from one person here; sshd's defaults would take that for an attack.
-  writeFileSync(at("/etc/ssh/sshd_config.d/90-light-host.conf"), "MaxStartups 100\nMaxSessions 100\n");
+  writeFileSync(at("/etc/ssh/sshd_config.d/90-light-host.conf"), "MaxStartups 300\nMaxSessions 100\n");
   writeFileSync(at("/etc/ssh/sshd_config.d/50-extra.conf"), `${sshdConfig}\n`);
   for (const type of ["ed25519", "ecdsa"]) {
     await host.mustRun(["ssh-keygen", "-q", "-t", type, "-N", "", "-f", `/etc/ssh/ssh_host_${type}_key`]);

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { SallyportError } from "@sallyport/core/errors.ts";
-import { type ProcessIdentity, processStat, signalProcess } from "../kernel/processes.ts";
+import { describeProcess, type ProcessIdentity, processStat, signalProcess } from "../kernel/processes.ts";
 
 const ROUNDS = 200;
 const ROUND_MS = 25;
@@ -24,20 +24,30 @@ export function processesOfUid(uid: number): ProcessIdentity[] {
 }
 
 /**
- * Ends all processes of a uid, however they detached themselves; returns how many there were. All are stopped before the
- * first is killed, so that none starts another meanwhile. Code `internal` when some will not go.
+ * Ends all processes of a uid, however they detached themselves; returns how many there were. Code `internal` when some
+ * will not go.
  */
 export async function endProcessesOfUid(uid: number): Promise<number> {
-  const seen = new Set<string>();
+  const ended = await endProcesses(() => processesOfUid(uid));
+  return ended.length;
+}
+
+/**
+ * Ends processes until `find` finds none, and returns what they were. All are stopped before the first is killed, so that
+ * none starts another meanwhile. Code `internal` when some will not go.
+ */
+export async function endProcesses(find: () => ProcessIdentity[]): Promise<string[]> {
+  const seen = new Map<string, string>();
   for (let round = 0; round < ROUNDS; round++) {
-    const left = processesOfUid(uid);
-    if (left.length === 0) return seen.size;
+    const left = find();
+    if (left.length === 0) return [...seen.values()];
     for (const process of left) signalProcess(process, "SIGSTOP");
     for (const process of left) {
-      seen.add(`${process.pid}-${process.startTime}`);
+      const key = `${process.pid}-${process.startTime}`;
+      if (!seen.has(key)) seen.set(key, describeProcess(process.pid));
       signalProcess(process, "SIGKILL");
     }
     await pause(ROUND_MS);
   }
-  throw new SallyportError("internal", `Processes of uid ${uid} do not end.`);
+  throw new SallyportError("internal", `Processes do not end: ${[...seen.values()].slice(-5).join("; ")}`);
 }

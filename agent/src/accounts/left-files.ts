@@ -15,12 +15,22 @@ const SHARED = ["/tmp", "/var/tmp", "/dev/shm", "/var/mail", "/run/lock"];
 
 /** Removes the crontab, the at jobs and the lingering of an account; returns how many there were. */
 export function removeJobs(account: string, uid: number): number {
-  const files = JOBS.flatMap((directory) =>
-    entries(directory).filter((path) => isFileOf(path, uid) || path === join(directory, account)),
-  ).filter((path) => lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === false);
-  const linger = entries(LINGER).filter((path) => path === join(LINGER, account));
+  const files = jobFiles(account, uid);
+  const linger = isLingering(account) ? [join(LINGER, account)] : [];
   for (const path of [...files, ...linger]) rmSync(path, { force: true });
   return files.length + linger.length;
+}
+
+/** The crontab (named like the account) and the at jobs of an account. */
+export function jobFiles(account: string, uid: number): string[] {
+  return JOBS.flatMap((directory) =>
+    entries(directory).filter((path) => isFileOf(path, uid) || path === join(directory, account)),
+  ).filter((path) => lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === false);
+}
+
+/** Does logind keep a user manager for this account while nobody is logged in (loginctl(1), enable-linger)? */
+export function isLingering(account: string): boolean {
+  return entries(LINGER).includes(join(LINGER, account));
 }
 
 /** How many files of this uid lie openly in the directories that everybody shares; what is elsewhere is not counted. */

@@ -19,6 +19,7 @@ import {
 import { SudoersFiles, writableBy } from "./sudoers-files.ts";
 import { sudoCommandProblem, sudoersText } from "./sudoers-text.ts";
 import { type LedgerEntry, UidLedger } from "./uid-ledger.ts";
+import { denyUserManager } from "./user-manager.ts";
 
 const HOMES = "/home";
 /** Looked at this often without a reason, so that what failed is tried again and a clock that was set is noticed. */
@@ -101,6 +102,13 @@ export class PersonalAccounts {
   isPersonal(account: string): boolean {
     const entry = this.#ledger?.holder(account);
     return entry !== undefined && this.#context.accounts.get(account)?.uid === entry.uid;
+  }
+
+  /** The accounts that were made by us and are there, as the ledger has them. */
+  get present(): LedgerEntry[] {
+    return (this.#ledger?.entries ?? []).filter(
+      ({ state, account }) => state !== "gone" && this.isPersonal(account),
+    );
   }
 
   /**
@@ -187,6 +195,7 @@ export class PersonalAccounts {
       const entry = await ledger.take({ memberId, account, home: wanted.home }, isTakenUid);
       const groups = existingGroups(wanted.groups).filter((group) => group !== config.group);
       const home = join(HOMES, account);
+      denyUserManager(entry.uid);
       const local = { account, memberId, uid: entry.uid, shell: config.shim, home, end: wanted.end };
       const isNew = await ensureLocalAccount({ ...local, groups: [config.group, ...groups] }, accounts);
       makeHome(home, entry.uid);

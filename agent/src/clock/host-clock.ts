@@ -68,21 +68,12 @@ export class HostClock {
 
   /** Seconds since the epoch; never before what is known to be past. */
   now(): number {
-    return this.#look().now;
+    return this.#judge().now;
   }
 
   /** Can times be judged? */
   state(): ClockState {
-    const { behind } = this.#look();
-    if (behind > TOLERANCE && this.#accepted()) return this.state();
-    const trusted = behind <= TOLERANCE;
-    const detail = trusted
-      ? "the clock goes on as it should"
-      : `the clock is ${Math.round(behind)} s behind what it was set to before`;
-    if (trusted !== this.#trusted) {
-      this.#trusted = trusted;
-      this.#context.onChange(trusted, detail);
-    }
+    const { trusted, detail } = this.#judge();
     return { trusted, detail };
   }
 
@@ -103,6 +94,20 @@ export class HostClock {
     if (fresh && Math.abs(reading.wall - time) <= TOLERANCE)
       this.#latest = { time: reading.wall, at: reading };
     this.state();
+  }
+
+  #judge(): ClockState & { now: number } {
+    let { now, behind } = this.#look();
+    if (behind > TOLERANCE && this.#accepted()) ({ now, behind } = this.#look());
+    const trusted = behind <= TOLERANCE;
+    const detail = trusted
+      ? "the clock goes on as it should"
+      : `the clock is ${Math.round(behind)} s behind what it was set to before`;
+    if (trusted !== this.#trusted) {
+      this.#trusted = trusted;
+      this.#context.onChange(trusted, detail);
+    }
+    return { now, trusted, detail };
   }
 
   #look(): { now: number; behind: number } {

@@ -18,6 +18,8 @@ export interface Paths {
   clockAccepted: string;
   /** The local policies as they were when they were last right. */
   lastGoodPolicies: string;
+  /** What shared accounts had of jobs before contractors came. */
+  accountNotes: string;
   outbox: string;
   jwks: string;
   run: string;
@@ -26,6 +28,8 @@ export interface Paths {
   /** 0700: what is below is root's alone. */
   privateRun: string;
   controlSocket: string;
+  /** Locked by the agent that runs: there is one at a time. */
+  agentLock: string;
   logins: string;
   /** Root's alone: what `sallyport-agent status` asks. */
   statusSocket: string;
@@ -46,6 +50,7 @@ export function layOutPaths(stateDirectory: string, run: string = RUN_DIRECTORY)
     clock: join(stateDirectory, "clock.json"),
     clockAccepted: join(stateDirectory, "clock-accepted"),
     lastGoodPolicies: join(stateDirectory, "local-policy"),
+    accountNotes: join(stateDirectory, "account-notes"),
     outbox: join(stateDirectory, "events.jsonl"),
     jwks: join(stateDirectory, "jwks"),
     run,
@@ -53,6 +58,7 @@ export function layOutPaths(stateDirectory: string, run: string = RUN_DIRECTORY)
     sessionSocket: join(run, "session.sock"),
     privateRun,
     controlSocket: join(privateRun, "control.sock"),
+    agentLock: join(privateRun, "agent.lock"),
     logins: join(privateRun, "logins"),
     statusSocket: join(privateRun, "status.sock"),
     metricsSocket: join(run, "metrics.sock"),

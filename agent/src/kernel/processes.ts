@@ -20,11 +20,16 @@ export function processStat(pid: number): ProcessStat | null {
     const text = readFileSync(`/proc/${pid}/stat`, "latin1");
     // The name in parentheses may hold anything, spaces and parentheses too: fields count from the last one.
     const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-    if (fields[0] === "Z" || fields[0] === "X") return null;
+    if ((fields[0] === "Z" || fields[0] === "X") && !hasOtherThreads(pid)) return null;
     return { pid, parent: Number(fields[1]), session: Number(fields[3]), startTime: Number(fields[19]) };
   } catch {
     return null;
   }
+}
+
+/** A process whose first thread has ended reads as a zombie while its others go on (pthread_exit(3)). */
+function hasOtherThreads(pid: number): boolean {
+  return readdirSync(`/proc/${pid}/task`).length > 1;
 }
 
 /** True while exactly this process lives. */
@@ -35,6 +40,11 @@ export function isAlive(identity: ProcessIdentity): boolean {
 
 /** Clock ticks in a second as /proc counts them: USER_HZ, 100 on every architecture that we run on. */
 const USER_HZ = 100;
+
+/** Now, as {@link ProcessIdentity.startTime} counts: clock ticks since boot (proc(5), uptime). */
+export function ticksSinceBoot(): number {
+  return Math.floor(Number(readFileSync("/proc/uptime", "latin1").split(" ")[0]) * USER_HZ);
+}
 
 /** How long ago a process began, in seconds (proc(5), uptime). */
 export function ageOf({ startTime }: ProcessIdentity): number {

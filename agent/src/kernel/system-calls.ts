@@ -15,6 +15,7 @@ const close = libc.func("int close(int fd)");
 const ioctl = libc.func("int ioctl(int fd, unsigned long request, _Out_ uint8_t *argument)");
 
 const fcntl = libc.func("int fcntl(int fd, int command, int argument)");
+const flock = libc.func("int flock(int fd, int operation)");
 const setIoctl = libc.func("int ioctl(int fd, unsigned long request, uint8_t *argument)");
 const read = libc.func("long read(int fd, void *buffer, size_t count)");
 
@@ -24,6 +25,7 @@ const TCGETS = 0x5401;
 const TIOCSWINSZ = 0x5414;
 const TIOCGSID = 0x5429;
 const F_DUPFD_CLOEXEC = 1030;
+const LOCK_EX_NB = 2 | 4;
 const AF_INET = 2;
 const AF_INET6 = 10;
 // The same numbers on x86-64 and arm64 (the unified table from Linux 5.x on).
@@ -77,6 +79,11 @@ export function duplicate(fd: number): number {
   const copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
   if (copy < 0) throw failed("fcntl(F_DUPFD_CLOEXEC)");
   return copy;
+}
+
+/** Takes the lock of an open file (flock(2)); false when another has it. It lasts until every copy of `fd` is closed. */
+export function tryLock(fd: number): boolean {
+  return flock(fd, LOCK_EX_NB) === 0;
 }
 
 /** True while a terminal, asked at its master's side, controls a session: its shell lives (ioctl_tty(2), TIOCGSID). */

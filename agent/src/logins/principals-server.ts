@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { createServer, type Server, type Socket } from "node:net";
 import { PRINCIPAL } from "@sallyport/core/admission/certificate-extensions.ts";
 import type { Logger } from "winston";
-import { peerAddress, processStat, runsSshd, uidOf } from "../kernel/processes.ts";
+import { isAlive, type ProcessIdentity, peerAddress, processStat, runsSshd, uidOf } from "../kernel/processes.ts";
 import { socketCredentials } from "../kernel/socket-credentials.ts";
 import { decodeArguments, MAX_SHIM_FRAME, ShimFrameReader, shimFrame } from "../shim/shim-protocol.ts";
 import type { Accounts } from "./accounts.ts";
@@ -55,11 +55,12 @@ export function createPrincipalsServer(context: PrincipalsContext): Server {
 }
 
 async function answer(context: PrincipalsContext, socket: Socket, data: Buffer): Promise<string> {
-  const monitor = askingSshd(context, socket);
-  if (monitor === null) {
+  const asking = askingSshd(context, socket);
+  if (asking === null) {
     context.log.warn("a question that no sshd of root's asked was not answered");
     return "";
   }
+  const { shim, monitor } = asking;
   const question = readQuestion(data);
   const account = question === null ? undefined : context.accounts.get(question.user);
   if (question === null || account === undefined) return "";
@@ -87,6 +88,9 @@ async function answer(context: PrincipalsContext, socket: Socket, data: Buffer):
     decidedAt: context.now(),
     marks: before?.marks ?? null,
   };
+  // sshd asks one question at a time, and what it asked last counts: an answer that comes when sshd has given up waiting,
+  // and may have asked about another key, must not take that one's place. No shim, nobody to answer.
+  if (!isAlive(shim)) return "";
   context.logins.set(login);
   if (login.admitted !== null) context.onAdmitted(login);
   // sshd asks once for the key and once for the signature: the trail gets one event, or two where the answer changed.
@@ -100,12 +104,17 @@ async function answer(context: PrincipalsContext, socket: Socket, data: Buffer):
   return grantLine(context.shim, forwarding, PRINCIPAL);
 }
 
-function askingSshd(context: PrincipalsContext, socket: Socket): { pid: number; startTime: number } | null {
+/** The shim at the other end, and the sshd that started it; null when it is not root's sshd that asks. */
+function askingSshd(
+  context: PrincipalsContext,
+  socket: Socket,
+): { shim: ProcessIdentity; monitor: ProcessIdentity } | null {
   const { pid, uid } = socketCredentials(socket);
   const shim = uid === context.sshdUid ? processStat(pid) : null;
   const parent = shim === null ? null : processStat(shim.parent);
-  if (parent === null || uidOf(parent.pid) !== 0 || !runsSshd(parent.pid, context.sshd)) return null;
-  return { pid: parent.pid, startTime: parent.startTime };
+  if (shim === null || parent === null) return null;
+  if (uidOf(parent.pid) !== 0 || !runsSshd(parent.pid, context.sshd)) return null;
+  return { shim, monitor: { pid: parent.pid, startTime: parent.startTime } };
 }
 
 function readQuestion(data: Buffer): { user: string; certificate: Uint8Array } | null {

@@ -33,6 +33,8 @@ export interface SessionServerContext {
   shell: string;
   /** What every session here has at least, whatever its engagement says. */
   durability: RecordingOptions["durability"];
+  /** sshd has let the client of this login in: its shim runs. */
+  onLetIn(login: Login): void;
   /** Keeps what the shim will start together with its login, before it starts anything. */
   settle(login: Login, shim: ProcessIdentity, shellIsSafe: boolean): Promise<void>;
   log: Logger;
@@ -109,6 +111,7 @@ async function grant(
     throw new SessionRefused("session-malformed", "This is no session that this host understands.", null);
   const { pid, uid } = socketCredentials(socket);
   const { shim, login } = findLogin(context, pid, uid);
+  context.onLetIn(login);
   const account = checkAccount(context, login);
   await context.settle(login, shim, context.accounts.unsafe(account.name, context.shim) === null);
   // Right after a start, or when one has died, a recorder is a moment away: better to wait than to refuse.

@@ -67,26 +67,13 @@ export class ShimFrameReader {
       this.#keep(bytes);
       return [];
     }
-    const frames: ShimFrame[] = [];
-    let at = 0;
-    this.#wanted = FRAME_HEAD;
-    while (bytes.length - at >= FRAME_HEAD) {
-      const length = bytes.readUInt32BE(at);
-      if (length < 1 || length > MAX_SHIM_FRAME) return null;
-      if (bytes.length - at < 4 + length) {
-        this.#wanted = 4 + length;
-        break;
-      }
-      frames.push({
-        type: String.fromCharCode(bytes[at + 4] ?? 0),
-        data: bytes.subarray(at + FRAME_HEAD, at + 4 + length),
-      });
-      at += 4 + length;
-    }
+    const cut = cutFrames(bytes);
+    if (cut === null) return null;
     // A view of exactly these bytes: what comes next goes into a buffer of its own, so that the frames stay as they are.
-    this.#rest = bytes.subarray(at);
+    this.#rest = bytes.subarray(cut.length);
     this.#filled = this.#rest.length;
-    return frames;
+    this.#wanted = this.#filled < FRAME_HEAD ? FRAME_HEAD : 4 + this.#rest.readUInt32BE(0);
+    return cut.frames;
   }
 
   #append(chunk: Buffer): Buffer {

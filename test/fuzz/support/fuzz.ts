@@ -8,7 +8,7 @@ export const RUNS: number = numberFrom("SALLYPORT_FUZZ_RUNS", 10_000);
 /** Where the cases start from; others with SALLYPORT_FUZZ_SEED. Keys are fresh in every run, what is done to them is not. */
 const SEED: number = numberFrom("SALLYPORT_FUZZ_SEED", 20261014);
 /** No case, however strange, may keep a parser at work for this long. */
-const LONGEST_MS = 5_000;
+const LONGEST_MS = 10_000;
 
 interface FuzzOptions {
   /** Cases, where a property does not get all of {@link RUNS}. */

@@ -25,7 +25,7 @@ function framesOf(session: SessionId, sequence: number, last: boolean): Frame[] 
 const encoded = (frames: Frame[]): Buffer => Buffer.concat(frames.map(encodeFrame));
 
 /** Seals frames into blocks of a chain; `last` marks the final one. */
-export function chain(session: SessionId, contents: Frame[][], last: boolean): Block[] {
+function chain(session: SessionId, contents: Frame[][], last: boolean): Block[] {
   let previousHash: Uint8Array = NO_HASH;
   return contents.map((frames, sequence) => {
     const final = last && sequence === contents.length - 1;
@@ -71,12 +71,18 @@ export const STATES: Left[] = [
   left("an end that is sealed, and raw frames", 4, 4, [2], true),
 ];
 
-/** Blocks of another recording by the same host: each is good, and none belongs here. */
+/** Another recording by the same host, whole: each block is good, and none belongs here. */
 export const FOREIGN: Block[] = chain(
   OTHER,
-  [0, 1, 2, 3].map((n) => framesOf(OTHER, n, false)),
-  false,
+  [0, 1, 2, 3].map((n) => framesOf(OTHER, n, n === 3)),
+  true,
 );
+/** Blocks of the same session in a chain of its own, all but the first: good by themselves, and wrong in any place. */
+export const ALTERNATE: Block[] = chain(
+  SESSION,
+  [0, 1, 2, 3].map((n) => framesOf(OTHER, n, false).map((one) => ({ ...one, time: one.time + 1 }))),
+  false,
+).slice(1);
 
 /** The fields of a block's header that are numbers: where they are, and how long. */
 export const HEADER_FIELDS: [offset: number, length: number][] = [

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
-import type { ChildProcess } from "node:child_process";
 import { createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { CertificateContent } from "@sallyport/core/ssh/certificate.ts";
 import { certificateTypeName } from "@sallyport/core/ssh/certificate-fields.ts";
@@ -27,42 +26,27 @@ describe("a contractor's ssh at a false host", () => {
     createPrivateKey(readFileSync(join(world.directory, `control-plane/keys/${name}.pem`)));
 
   /** What ssh says at an sshd with this key and this certificate. */
-  const meet = async (name: string, key: KeyObject, certificate: Uint8Array | null): Promise<string> => {
-    const port = await freePort();
-    const file = join(world.directory, `false-host-${name}`);
-    writeFileSync(file, formatOpenSshPrivateKey(key, "", 1), { mode: 0o600 });
-    const options = [`HostKey=${file}`, "ListenAddress=127.0.0.1", "PidFile=none", "UsePAM=no"];
+  const meet = async (key: KeyObject, certificate: Uint8Array | null): Promise<string> => {
+    const port = String(await freePort());
+    const file = `/root/false-host-${port}`;
+    const input = formatOpenSshPrivateKey(key, "", 1);
+    await world.host.run(["sh", "-c", `umask 077 && cat > ${file}`], { input });
+    const options = [`HostKey=${file}`, "ListenAddress=127.0.0.1", `PidFile=${file}.pid`, "UsePAM=no"];
     if (certificate !== null) {
-      writeFileSync(
-        `${file}-cert.pub`,
-        `${formatKeyLine(certificateTypeName("ssh-ed25519"), certificate)}\n`,
-      );
+      const line = formatKeyLine(certificateTypeName("ssh-ed25519"), certificate);
+      await world.host.run(["tee", `${file}-cert.pub`], { input: `${line}\n` });
       options.push(`HostCertificate=${file}-cert.pub`);
     }
-    const argv = [
-      "-D",
-      "-e",
-      "-f",
-      "/dev/null",
-      "-p",
-      String(port),
-      ...options.flatMap((one) => ["-o", one]),
-    ];
-    const sshd: ChildProcess = world.host.spawn(["/usr/sbin/sshd", ...argv], {
-      stdio: ["ignore", "ignore", "pipe"],
-    });
+    const argv = ["-D", "-e", "-f", "/dev/null", "-p", port, ...options.flatMap((one) => ["-o", one])];
+    const sshd = world.host.spawn(["/usr/sbin/sshd", ...argv], { stdio: ["ignore", "ignore", "pipe"] });
     const ended = finished(sshd);
     try {
       await printed(sshd, /Server listening/, "stderr");
-      const outcome = await run(alice.ssh("-p", String(port), "web-1", "echo in"), { env: alice.env });
+      const outcome = await run(alice.ssh("-p", port, "web-1", "echo in"), { env: alice.env });
       assert.equal(outcome.status, 255);
       return outcome.stderr;
     } finally {
-      await world.host.run([
-        "pkill",
-        "-f",
-        `^/usr/sbin/sshd .*-p ${port}|^sshd: /usr/sbin/sshd .*-p ${port}`,
-      ]);
+      await world.host.run(["sh", "-c", `kill "$(cat ${file}.pid)"`]);
       await ended;
     }
   };
@@ -88,7 +72,7 @@ describe("a contractor's ssh at a false host", () => {
   it("goes on where the host CA has signed for it: so it is the certificate that is refused below", async () => {
     const key = newKey();
     // Past the host's key: this sshd, which has no user CA, refuses the contractor.
-    assert.match(await meet("good", key, certify(key, ca("host-ca"))), /Permission denied \(/);
+    assert.match(await meet(key, certify(key, ca("host-ca"))), /Permission denied \(/);
   });
 
   const rows: [what: string, key: () => KeyObject, certificate: (key: KeyObject) => Uint8Array | null][] = [
@@ -129,10 +113,7 @@ describe("a contractor's ssh at a false host", () => {
   for (const [what, key, certificate] of rows) {
     it(`leaves: ${what}`, async () => {
       const own = key();
-      assert.match(
-        await meet(what.replaceAll(" ", "-"), own, certificate(own)),
-        /Host key verification failed/,
-      );
+      assert.match(await meet(own, certificate(own)), /Host key verification failed/);
     });
   }
 });

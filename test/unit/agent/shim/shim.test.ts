@@ -250,7 +250,7 @@ describe("the shim", () => {
       if (now !== length) [length, since] = [now, performance.now()];
       return length > 0 && performance.now() - since > 300;
     });
-    assert.ok(length <= 320 * 1024, `${length} bytes sent that wait for release`);
+    assert.ok(length <= 576 * 1024, `${length} bytes sent that wait for release`);
     const used = cpu(child.pid);
     const wait = performance.now();
     await within(2000, "half a second", () => performance.now() - wait > 500);

@@ -131,16 +131,19 @@ describe("a recording writer that can make no more files", () => {
       for (let i = 0; takes(() => writeFileSync(join(spool.path, `inode-${i}`), "")); i++);
       const kept: Buffer[] = [];
       for (
-        let bytes = randomBytes(60_000);
+        let bytes = randomBytes(20_000);
         writer.write(FrameKind.output, bytes);
-        bytes = randomBytes(60_000)
+        bytes = randomBytes(20_000)
       ) {
         kept.push(bytes);
       }
       assert.match(String(await settled(writing)), /ENOSPC/);
       assert.equal(failures.length, 1);
       recover(spool.path, writer.session);
-      assert.deepEqual(recordedOutput(directory), Buffer.concat(kept));
+      // The last one, to which write said no, may be there: what fails is the file for those to come.
+      const all = Buffer.concat(kept);
+      assert.ok(recordedOutput(directory).subarray(0, all.length).equals(all));
+      assert.ok(recordedOutput(directory).length <= all.length + 20_000);
     } finally {
       spool.remove();
     }
