@@ -10,7 +10,7 @@ import { privateMemory, residents } from "./processes.ts";
 
 const TARGET_MB = 1;
 /** Opened together, and waited for before the next so many: memory is measured here, not speed. */
-const WAVE = 20;
+const WAVE = 5;
 /** After it, what opening left behind is collected and buffers have gone. */
 const SETTLE_MS = 3000;
 const STORED_WITHIN_MS = 60_000;

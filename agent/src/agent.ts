@@ -14,6 +14,7 @@ import type { PinnedTrust } from "./configuration/pinned-trust.ts";
 import { ControlPlaneSync } from "./control-plane/control-plane-sync.ts";
 import { loginEvent, loginIncident, sessionEndedEvent, troubleEvent } from "./events.ts";
 import { HostFactsKeeper } from "./facts/host-facts.ts";
+import type { ProcessIdentity } from "./kernel/processes.ts";
 import { Accounts } from "./logins/accounts.ts";
 import { AdmissionTrail } from "./logins/admission-trail.ts";
 import { Decider } from "./logins/decide.ts";
@@ -25,10 +26,10 @@ import { JwksCache } from "./policy/jwks-cache.ts";
 import { openLocalPolicies } from "./policy/open-local-policies.ts";
 import { PolicyStore } from "./policy/policy-store.ts";
 import { RecorderPool } from "./recorders/recorder-pool.ts";
-import { recover, recoverForgotten, recoverOrphans } from "./recordings/recovery.ts";
-import { openAccountRemains } from "./sessions/account-remains.ts";
+import { recover, recoverForgotten, recoverLost, recoverOrphans } from "./recordings/recovery.ts";
 import { endLoginsThatMust } from "./sessions/end-logins.ts";
 import { LoginGuard } from "./sessions/guard-logins.ts";
+import { openAccountRemains } from "./sessions/open-account-remains.ts";
 import { createSessionServer } from "./sessions/session-server.ts";
 import { SessionSupervisor } from "./sessions/session-supervisor.ts";
 import { openSpool } from "./spool/open-spool.ts";
@@ -105,7 +106,7 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
     log,
     onHello: (sessions, recorder) => {
       for (const live of sessions) supervisor.add(live);
-      recoverForgotten(recovery, recorder, new Set(sessions.map((live) => live.session)));
+      recoverForgotten(recovery, recorder, () => new Set(pool.sessions.map((live) => live.session)));
     },
     onMessage: (message) => {
       metrics.noteRecorder(message);
@@ -124,8 +125,9 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
       for (const { session } of sessions) {
         supervisor.remove(session);
         metrics.sessionEnded("recorder-lost");
-        recover(recovery, session, "recorder-lost");
       }
+      const held = sessions.map(({ session }) => session);
+      recoverLost(recovery, recorder, held);
     },
   });
   const guard = new LoginGuard({
@@ -202,6 +204,7 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
         error: String(error),
       }),
     hasRoom: () => space.roomToClose,
+    isConnected: (recorder: ProcessIdentity) => pool.processes.some(({ pid }) => pid === recorder.pid),
     onDamaged: (recording: SessionId, error: unknown, stuck?: unknown) => {
       const where = stuck === undefined ? {} : { stuck: String(stuck) };
       log.error("a recording makes no sense and was set aside", {

@@ -1,14 +1,10 @@
 import { lstatSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
+/** Where cron(8) keeps crontabs, named like their accounts; Debian's and others' places. */
+export const CRONTABS = ["/var/spool/cron/crontabs", "/var/spool/cron"];
 /** Where at(1), cron(8) and logind keep what runs for somebody who is not there; Debian's and others' places. */
-const JOBS = [
-  "/var/spool/cron/crontabs",
-  "/var/spool/cron",
-  "/var/spool/cron/atjobs",
-  "/var/spool/at",
-  "/var/spool/anacron",
-];
+const JOBS = [...CRONTABS, "/var/spool/cron/atjobs", "/var/spool/at", "/var/spool/anacron"];
 const LINGER = "/var/lib/systemd/linger";
 /** Where anybody may write. Looked at one level deep: the whole disk is not searched. */
 const SHARED = ["/tmp", "/var/tmp", "/dev/shm", "/var/mail", "/run/lock"];

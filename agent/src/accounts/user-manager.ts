@@ -1,6 +1,6 @@
 import { existsSync, lstatSync, mkdirSync, symlinkSync } from "node:fs";
 import type { Cgroups } from "../kernel/cgroups.ts";
-import { executableOf, type ProcessStat, processStat } from "../kernel/processes.ts";
+import { describeProcess, executableOf, type ProcessStat, processStat } from "../kernel/processes.ts";
 import { endProcesses } from "./account-processes.ts";
 import { runTool } from "./system-tools.ts";
 
@@ -42,10 +42,11 @@ export function userServiceProcesses(uid: number, cgroups: Cgroups): ProcessStat
 export async function endUserManager(uid: number, cgroups: Cgroups): Promise<string[]> {
   const group = groupOf(uid);
   if (cgroups.members(group).length === 0) return [];
+  const ran = userServiceProcesses(uid, cgroups).map(({ pid }) => describeProcess(pid));
   // First it is told to stop, so that it starts nothing anew; then nobody waits for services that take their time.
   await runTool("systemctl", ["stop", "--no-block", `user@${uid}.service`]);
   const ended = await endProcesses(() => userServiceProcesses(uid, cgroups));
-  return ended;
+  return [...new Set([...ran, ...ended])];
 }
 
 function sliceOf(uid: number): string {

@@ -162,6 +162,9 @@ export class ControlPlaneSync {
       case "recording-offset":
         this.uploader.acknowledge(message.recording, message.nextSequence, message.complete);
         break;
+      case "recording-later":
+        this.uploader.postpone(message.recording);
+        break;
       case "recording-rejected":
         this.uploader.reject(message.recording, `The control plane rejects it: ${message.code}`);
         break;

@@ -2,7 +2,14 @@ import { createHash } from "node:crypto";
 import { createServer, type Server, type Socket } from "node:net";
 import { PRINCIPAL } from "@sallyport/core/admission/certificate-extensions.ts";
 import type { Logger } from "winston";
-import { isAlive, type ProcessIdentity, peerAddress, processStat, runsSshd, uidOf } from "../kernel/processes.ts";
+import {
+  isAlive,
+  type ProcessIdentity,
+  peerAddress,
+  processStat,
+  runsSshd,
+  uidOf,
+} from "../kernel/processes.ts";
 import { socketCredentials } from "../kernel/socket-credentials.ts";
 import { decodeArguments, MAX_SHIM_FRAME, ShimFrameReader, shimFrame } from "../shim/shim-protocol.ts";
 import type { Accounts } from "./accounts.ts";

@@ -6,10 +6,11 @@ import type { SessionId } from "@sallyport/core/names.ts";
 import { startRecordOf } from "@sallyport/core/recording/export.ts";
 import { type EndRecord, FrameKind } from "@sallyport/core/recording/frame.ts";
 import { isPassing } from "@sallyport/uplink/spool/disk-error.ts";
-import { listRecordings } from "@sallyport/uplink/spool/layout.ts";
+import { listOpenBlocks, listRecordings } from "@sallyport/uplink/spool/layout.ts";
 import { type Recovered, recoverRecording } from "@sallyport/uplink/spool/recovery.ts";
 import { setAside } from "@sallyport/uplink/spool/set-aside.ts";
-import type { ProcessIdentity } from "../kernel/processes.ts";
+import { bootId } from "../kernel/boot-id.ts";
+import { isAlive, type ProcessIdentity } from "../kernel/processes.ts";
 import { lossOf, readOwner } from "./owner.ts";
 
 /** When there is no room: the first pause, and the longest. */
@@ -19,6 +20,10 @@ const MAX_RETRY_MS = 60_000;
 const ATTEMPTS = 3;
 /** A recording without an owner may be one that begins at this moment. */
 const BEGINNING_MS = 10_000;
+/** How often a recorder of an earlier agent is looked for that lives and has not come to this one. */
+const AWAITED_MS = 1_000;
+/** Time for a recorder to say that it has begun a session, for which it had the ticket of an earlier agent. */
+const NEWS_MS = 500;
 
 export interface RecoveryContext {
   spool: string;
@@ -32,6 +37,8 @@ export interface RecoveryContext {
   onDelayed(recording: SessionId, error: unknown): void;
   /** There is room again for a recording to be closed; asked before an attempt that had none. */
   hasRoom(): boolean;
+  /** This recorder is connected: should it die, that will be seen. */
+  isConnected(recorder: ProcessIdentity): boolean;
 }
 
 /**
@@ -48,24 +55,54 @@ export async function recoverOrphans(context: RecoveryContext): Promise<void> {
 function recoverIfLost(context: RecoveryContext, recording: SessionId): void {
   const owner = readOwner(context.spool, recording);
   const loss = lossOf(owner);
+  // It may yet die before it comes, and then nobody else would see it.
+  if (owner !== null && loss === null) {
+    if (!context.isConnected(owner)) setTimeout(() => recoverIfLost(context, recording), AWAITED_MS).unref();
+    return;
+  }
   if (loss === null) return;
   if (owner === null && isNew(join(context.spool, recording)))
     setTimeout(() => recoverIfLost(context, recording), BEGINNING_MS).unref();
   else recover(context, recording, loss);
 }
 
-/** Closes the recordings of a living recorder that it does not hold any more: they ended while nobody listened. */
+/**
+ * Closes the recordings of a living recorder that it does not hold any more: they ended while nobody listened. `held`
+ * says which it holds, by what it has told so far; one may have begun since it told, so it is asked twice.
+ */
 export function recoverForgotten(
   context: RecoveryContext,
   recorder: ProcessIdentity,
-  held: Set<string>,
+  held: () => ReadonlySet<string>,
 ): void {
-  for (const recording of listRecordings(context.spool)) {
-    const owner = readOwner(context.spool, recording);
-    const its =
-      lossOf(owner) === null && owner?.pid === recorder.pid && owner.startTime === recorder.startTime;
-    if (its && !held.has(recording)) recover(context, recording, "spool-failed");
-  }
+  const forgotten = recordingsOf(context.spool, recorder).filter((recording) => !held().has(recording));
+  if (forgotten.length === 0) return;
+  const close = async () => {
+    for (const recording of forgotten) {
+      if (!held().has(recording))
+        recover(context, recording, isAlive(recorder) ? "spool-failed" : "recorder-lost");
+      await new Promise(setImmediate);
+    }
+  };
+  setTimeout(() => void close(), NEWS_MS).unref();
+}
+
+/** Closes the recordings that a recorder held when it died, by what it had told, and others that it had not closed. */
+export function recoverLost(
+  context: RecoveryContext,
+  recorder: ProcessIdentity,
+  held: readonly SessionId[],
+): void {
+  const isOpen = (recording: SessionId) => listOpenBlocks(join(context.spool, recording)).length > 0;
+  const others = recordingsOf(context.spool, recorder).filter(isOpen);
+  for (const recording of new Set([...held, ...others])) recover(context, recording, "recorder-lost");
+}
+
+function recordingsOf(spool: string, { pid, startTime }: ProcessIdentity): SessionId[] {
+  return listRecordings(spool).filter((recording) => {
+    const owner = readOwner(spool, recording);
+    return owner?.pid === pid && owner.startTime === startTime && owner.boot === bootId();
+  });
 }
 
 /** Closes one recording that nobody writes any more; one that is closed already is only offered for upload. */

@@ -32,6 +32,8 @@ export const AccountNote = z.strictObject({
   begun: z.number(),
   jobs: z.array(JobFile),
   atSequence: z.string(),
+  /** The crontab was changed since, whatever it is now. */
+  cronUsed: z.boolean(),
 });
 export type AccountNote = z.infer<typeof AccountNote>;
 
@@ -45,6 +47,7 @@ export function takeNote(account: string, uid: number): AccountNote {
     begun: ticksSinceBoot(),
     jobs: jobFiles(account, uid).flatMap((path) => describe(path, account) ?? []),
     atSequence: AT_SEQUENCES.map((path) => readOr(path, "")).join(),
+    cronUsed: false,
   };
 }
 
@@ -80,7 +83,7 @@ export function changesSince(before: AccountNote, now: AccountNote): AccountChan
     jobs,
     crontabs,
     atUsed: jobs.length > 0 || before.atSequence !== now.atSequence,
-    cronUsed: touched.length > 0,
+    cronUsed: before.cronUsed || touched.length > 0,
   };
 }
 

@@ -1,30 +1,15 @@
-import {
-  chmodSync,
-  chownSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { dirname, join } from "node:path";
-import type { Outbox } from "@sallyport/uplink/events/outbox.ts";
-import { writeFileDurably } from "@sallyport/uplink/spool/durable.ts";
-import type { Logger } from "winston";
 import { endProcesses, processesOfUid } from "../accounts/account-processes.ts";
 import { isLingering, removeJobs } from "../accounts/left-files.ts";
-import type { PersonalAccounts } from "../accounts/personal-accounts.ts";
 import { endUserManager, hasLogindSessions, userServiceProcesses } from "../accounts/user-manager.ts";
-import type { Paths } from "../configuration/paths.ts";
-import { accountEvent, loginIncident } from "../events.ts";
 import { bootId } from "../kernel/boot-id.ts";
-import { Cgroups } from "../kernel/cgroups.ts";
+import type { Cgroups } from "../kernel/cgroups.ts";
 import { descendantsOf, describeProcess, type ProcessIdentity, processTable } from "../kernel/processes.ts";
 import type { Login } from "../logins/login.ts";
 import type { LoginRegistry } from "../logins/login-registry.ts";
-import { type AccountChanges, AccountNote, changesSince, takeNote } from "./account-note.ts";
+import { type AccountChanges, type AccountNote, changesSince, takeNote } from "./account-note.ts";
+import type { AccountNotes } from "./account-notes.ts";
 import { processesOf } from "./login-processes.ts";
+import { undoChanges } from "./undo-changes.ts";
 
 /** What runs outside of every login of a personal account is killed at the second sight, so within twice this. */
 const LOOK_MS = 800;
@@ -37,42 +22,11 @@ export interface AccountRemainsContext {
   cgroups: Cgroups;
   /** The accounts that members have of their own; every other one is shared with people of the host's. */
   personal: { isPersonal(account: string): boolean; readonly present: { account: string; uid: number }[] };
-  /** Where notes on shared accounts are kept; survives a reboot, as jobs do. */
-  notes: string;
+  notes: AccountNotes;
   /** Something was ended or removed: `login` is the last one of the account, null where nobody remembers. */
   onEnded(account: string, login: Login | null, what: string[]): void;
   /** Something may go on, or could not be ended. */
   onTrouble(account: string, code: "left-running" | "remains-not-ended", detail: string): void;
-}
-
-/** Account remains, put together with the agent's log and events. */
-export function openAccountRemains(
-  parts: Pick<AccountRemainsContext, "logins"> & {
-    paths: Pick<Paths, "accountNotes">;
-    personal: PersonalAccounts;
-    outbox: Outbox;
-    log: Logger;
-  },
-): AccountRemains {
-  const { logins, personal, outbox, log } = parts;
-  const memberOf = (account: string) =>
-    personal.present.find((entry) => entry.account === account)?.memberId ?? "";
-  return new AccountRemains({
-    ...{ logins, personal, notes: parts.paths.accountNotes, cgroups: new Cgroups() },
-    onEnded: (account, login, processes) => {
-      log.warn("what an account was left with was ended", { kind: "left-behind-ended", account, processes });
-      const detail = processes.join("; ");
-      outbox.add(
-        login === null
-          ? accountEvent("left-behind-ended", account, memberOf(account), detail)
-          : loginIncident("left-behind-ended", login, detail),
-      );
-    },
-    onTrouble: (account, code, detail) => {
-      log.error("what an account was left with goes on", { account, code, detail });
-      outbox.add(accountEvent("trouble", account, memberOf(account), detail, code));
-    },
-  });
 }
 
 /**
@@ -87,22 +41,24 @@ export class AccountRemains {
 
   constructor(context: AccountRemainsContext) {
     this.#context = context;
-    mkdirSync(context.notes, { recursive: true, mode: 0o700 });
   }
 
   /** Ends what was left while no agent ran: by logins that are over, also those of before a reboot. */
   start(): void {
-    const { personal, logins } = this.#context;
+    const { personal, logins, notes } = this.#context;
     for (const { account, uid } of personal.present)
       if (!this.#isThere(account)) void this.#endPersonal(account, uid, null);
-    for (const name of readdirSync(this.#context.notes))
-      if (!this.#isThere(name)) void this.#endShared(name, null);
+    for (const account of notes.accounts) {
+      notes.watch();
+      if (!this.#isThere(account)) void this.#endShared(account, null);
+    }
     for (const login of logins.alive()) this.admitted(login);
   }
 
   stop(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
+    this.#context.notes.close();
   }
 
   /** A login is admitted; returns at once. What the account has now is noted before a session can begin. */
@@ -126,7 +82,10 @@ export class AccountRemains {
   look(): void {
     const { logins, personal } = this.#context;
     const there = logins.alive().filter((login) => personal.isPersonal(login.account));
-    if (there.length === 0) this.stop();
+    if (there.length === 0) {
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+    }
     const seen = new Set<string>();
     for (const login of new Map(there.map((one) => [one.account, one])).values()) {
       const strays = this.#strays(login.uid);
@@ -171,15 +130,15 @@ export class AccountRemains {
   }
 
   async #endShared(account: string, login: Login | null): Promise<void> {
-    const { cgroups, onEnded, onTrouble } = this.#context;
+    const { cgroups, notes, onEnded, onTrouble } = this.#context;
     await this.#attempt(account, async () => {
-      const note = this.#readNote(account);
+      const note = notes.read(account);
       if (note === null) return;
       const { uid } = note;
       const changes = changesSince(note, takeNote(account, uid));
-      const what = undo(changes);
+      const what = undoChanges(changes);
       // A login that begins from here on has a note of its own.
-      rmSync(this.#noteOf(account), { force: true });
+      notes.remove(account);
       what.push(...(await endProcesses(() => this.#startedByJobs(note, changes))));
       if (this.#isThere(account)) {
         // It is theirs now, and ends with them.
@@ -209,25 +168,11 @@ export class AccountRemains {
   }
 
   #note({ account, uid }: Login): void {
-    if (this.#readNote(account) !== null) return;
     try {
-      writeFileDurably(this.#noteOf(account), JSON.stringify(takeNote(account, uid)));
+      this.#context.notes.take(account, uid);
     } catch (error) {
       this.#context.onTrouble(account, "remains-not-ended", `its jobs could not be noted: ${String(error)}`);
     }
-  }
-
-  #readNote(account: string): AccountNote | null {
-    try {
-      return AccountNote.parse(JSON.parse(readFileSync(this.#noteOf(account), "utf8")));
-    } catch {
-      return null; // none, or it was cut off by a crash
-    }
-  }
-
-  /** Names of accounts have no slash: they come from passwd(5), and are what sshd knows a user by. */
-  #noteOf(account: string): string {
-    return join(this.#context.notes, account);
   }
 
   async #attempt(account: string, work: () => Promise<void>): Promise<void> {
@@ -237,27 +182,6 @@ export class AccountRemains {
       this.#context.onTrouble(account, "remains-not-ended", String(error));
     }
   }
-}
-
-/** Removes jobs that are new and puts crontabs back; says what was done. */
-function undo({ jobs, crontabs }: AccountChanges): string[] {
-  for (const path of jobs) rmSync(path, { force: true });
-  for (const { path, before } of crontabs) {
-    if (before === null) rmSync(path, { force: true });
-    else {
-      // crontab(1) writes so too: cron reads what has a name, whole.
-      const temporary = join(dirname(path), "tmp.sallyport");
-      rmSync(temporary, { force: true });
-      writeFileSync(temporary, Buffer.from(before.text, "base64"), { mode: 0o600, flag: "wx" });
-      chownSync(temporary, before.owner, before.group);
-      chmodSync(temporary, before.mode);
-      renameSync(temporary, path);
-    }
-  }
-  return [
-    ...jobs.map((path) => `at job ${path}`),
-    ...crontabs.map(({ path, before }) => `${path} ${before === null ? "was removed" : "was put back"}`),
-  ];
 }
 
 function isSince(note: AccountNote, { startTime }: ProcessIdentity): boolean {

@@ -14,14 +14,20 @@ import { storedBlockHash } from "./stored-blocks.ts";
 export type BlockAnswer =
   | { type: "stored"; nextSequence: number; complete: boolean }
   | { type: "rejected"; code: string; message: string }
+  /** Our disk or database is at fault, as `error` says; what of it is stored is to be asked for after a while. */
+  | { type: "later"; error: unknown }
   /** A later block that came together with this one carries the answer. */
   | { type: "answered-later" };
+
+/** How long the disk may take with what came together of one recording, in milliseconds. */
+const PATIENCE = 10_000;
+
+const HANGS: BlockAnswer = { type: "later", error: new Error("the disk or the database does not answer") };
 
 interface Waiting {
   host: SendingHost;
   block: Block;
   answer(answer: BlockAnswer): void;
-  fail(error: unknown): void;
 }
 
 /** What {@link RecordingStore} needs. `directory` is where recordings are kept. */
@@ -33,12 +39,15 @@ export interface RecordingStoreNeeds {
 
 /**
  * Stores recordings, block by block. A block is answered only when it is on the disk and its position is committed;
- * blocks of one recording that wait together share one fsync. Each recording has a queue of its own.
+ * blocks of one recording that wait together share one fsync. Each recording has a queue of its own, and one that hangs
+ * holds none: its blocks are answered `later` and forgotten, and it is the host that keeps them.
  */
 export class RecordingStore {
   readonly #needs: RecordingStoreNeeds;
   readonly #queues = new Map<string, Waiting[]>();
   readonly #working = new Set<Promise<void>>();
+  /** Recordings that the disk has had for too long. */
+  readonly #stuck = new Set<string>();
 
   constructor(needs: RecordingStoreNeeds) {
     this.#needs = needs;
@@ -53,15 +62,16 @@ export class RecordingStore {
     return { nextSequence: row.next_sequence, complete: row.complete === 1 };
   }
 
-  /** Stores a block. Rejects only when we failed (disk, database): it may then be sent again. */
+  /** Stores a block. Never rejects, and is answered at the latest when the disk has taken too long. */
   receive(host: SendingHost, block: Block): Promise<BlockAnswer> {
-    return new Promise((answer, fail) => {
+    return new Promise((answer) => {
+      if (this.#stuck.has(block.session)) return answer(HANGS);
       const queue = this.#queues.get(block.session);
       if (queue !== undefined) {
-        queue.push({ host, block, answer, fail });
+        queue.push({ host, block, answer });
         return;
       }
-      this.#queues.set(block.session, [{ host, block, answer, fail }]);
+      this.#queues.set(block.session, [{ host, block, answer }]);
       const work = this.#work(block.session).finally(() => this.#working.delete(work));
       this.#working.add(work);
     });
@@ -78,13 +88,22 @@ export class RecordingStore {
       await new Promise(setImmediate);
       const batch = this.#queues.get(session)?.splice(0) ?? [];
       if (batch.length === 0) break;
+      const impatient = setTimeout(() => this.#giveUpWaiting(session, batch), PATIENCE);
       try {
         await this.#storeBatch(session, batch);
       } catch (error) {
-        for (const waiting of batch) waiting.fail(error);
+        for (const { answer } of batch) answer({ type: "later", error });
       }
+      clearTimeout(impatient);
+      this.#stuck.delete(session);
     }
     this.#queues.delete(session);
+  }
+
+  #giveUpWaiting(session: string, batch: readonly Waiting[]): void {
+    this.#stuck.add(session);
+    const behind = this.#queues.get(session)?.splice(0) ?? [];
+    for (const { answer } of [...batch, ...behind]) answer(HANGS);
   }
 
   async #storeBatch(session: string, batch: readonly Waiting[]): Promise<void> {

@@ -122,6 +122,8 @@ export const ServerMessage = z.discriminatedUnion("type", [
     code: z.string().max(64),
     message: DisplayText,
   }),
+  /** Blocks of this recording cannot be stored at the moment: keep them, and ask for it again after a pause. */
+  z.strictObject({ type: z.literal("recording-later"), recording: SessionId }),
   z.strictObject({ type: z.literal("event-ack"), id: Id }),
   /** An ID token with an unknown key may come: refresh the JWKS of this issuer now. Only ever a hint. */
   z.strictObject({ type: z.literal("jwks-hint"), issuer: z.string().max(500), kid: z.string().max(255) }),

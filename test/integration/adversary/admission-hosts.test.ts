@@ -94,11 +94,6 @@ describe("a contractor's ssh at a false host", () => {
       (key) => certify(key, ca("host-ca"), { validPrincipals: ["web-2"] }),
     ],
     [
-      "with a host certificate for no host in particular",
-      newKey,
-      (key) => certify(key, ca("host-ca"), { validPrincipals: [] }),
-    ],
-    [
       "with a host certificate that has an unknown critical option",
       newKey,
       (key) => certify(key, ca("host-ca"), { criticalOptions: new Map([["anything@example.com", "yes"]]) }),

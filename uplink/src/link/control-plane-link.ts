@@ -12,6 +12,8 @@ import { WebSocket } from "ws";
 /** Longest pause between two tries to connect, in milliseconds. */
 const MAX_BACKOFF_MS = 5_000;
 const FIRST_BACKOFF_MS = 200;
+/** A link that was up for this long was a good one: after it the pauses begin anew. */
+const GOOD_MS = 5_000;
 /** A link on which nothing came for this long (the server pings every 20 s) is taken for dead. */
 const SILENCE_MS = 65_000;
 /** Bytes that may wait in the socket before senders are asked to wait. */
@@ -56,6 +58,7 @@ export class ControlPlaneLink {
   #saidHello = false;
   #up = false;
   #closed = false;
+  #upSince = 0;
   #backoff = FIRST_BACKOFF_MS;
   #retry: NodeJS.Timeout | undefined;
   #silence: NodeJS.Timeout | undefined;
@@ -163,7 +166,7 @@ export class ControlPlaneLink {
     if (!this.#saidHello) return;
     this.#up = true;
     this.#state.connectedSince = Date.now() / 1000;
-    this.#backoff = FIRST_BACKOFF_MS;
+    this.#upSince = performance.now();
     guarded(() => this.#context.onClock(clock - Date.now() / 1000));
     guarded(() => this.#context.onConnected());
   }
@@ -171,6 +174,8 @@ export class ControlPlaneLink {
   #lost(reason: string): void {
     clearTimeout(this.#silence);
     const wasUp = this.#up;
+    // One that ends as soon as it is up, again and again, is not to be made five times a second.
+    if (wasUp && performance.now() - this.#upSince >= GOOD_MS) this.#backoff = FIRST_BACKOFF_MS;
     this.#up = false;
     this.#socket = undefined;
     this.#state.connectedSince = null;

@@ -8,8 +8,13 @@ import { readBlockAt, seekBlock } from "./block-file.ts";
 
 /** Blocks of one recording that may be under way unacknowledged. */
 const WINDOW = 32;
+/** When the server cannot store a recording: the first pause, and the longest, in milliseconds. */
+const FIRST_PAUSE = 1_000;
+const MAX_PAUSE = 60_000;
 /** Stands for every block, of a recording that nobody writes any more. */
 const ALL = Number.MAX_SAFE_INTEGER;
+
+const BEGINNING = { acknowledged: 0, positioned: false, paused: undefined, pause: FIRST_PAUSE };
 
 /** The part of the link that uploading needs. */
 export interface BlockSender {
@@ -44,6 +49,10 @@ interface Upload {
   acknowledged: number;
   /** The server has said where to go on. */
   positioned: boolean;
+  /** The server could not store it; it is asked again when this has run. */
+  paused: NodeJS.Timeout | undefined;
+  /** The next such pause, in milliseconds. */
+  pause: number;
 }
 
 /**
@@ -77,7 +86,7 @@ export class Uploader {
     if (upload === undefined) {
       // Stored and removed already: the last block can be acknowledged before we are told that the session is over.
       if (!existsSync(this.#pathOf(recording))) return;
-      upload = { recording, offset: 0, next: 0, available: 0, acknowledged: 0, positioned: false };
+      upload = { recording, offset: 0, next: 0, available: 0, ...BEGINNING };
       this.#uploads.set(recording, upload);
       this.#context.sender.query(recording);
     }
@@ -93,6 +102,7 @@ export class Uploader {
   /** After a reconnect: asks for every recording where to go on. */
   restart(): void {
     for (const upload of this.#uploads.values()) {
+      this.#endPause(upload);
       upload.positioned = false;
       this.#context.sender.query(upload.recording);
     }
@@ -103,24 +113,38 @@ export class Uploader {
     const upload = this.#uploads.get(recording);
     if (upload === undefined) return;
     if (complete) {
-      this.#uploads.delete(recording);
+      this.#forget(upload);
       this.#store(recording);
       return;
     }
+    if (nextSequence > upload.acknowledged) upload.pause = FIRST_PAUSE;
     upload.acknowledged = Math.max(upload.acknowledged, nextSequence);
     this.#whileReadable(upload, () => {
-      if (upload.positioned) return;
+      if (upload.positioned || upload.paused !== undefined) return;
       Object.assign(upload, seekBlock(this.#pathOf(recording), nextSequence));
       upload.positioned = true;
     });
     this.#push(upload);
   }
 
+  /** The server cannot store this recording at the moment: it is asked again after a pause, and the others go on. */
+  postpone(recording: SessionId): void {
+    const upload = this.#uploads.get(recording);
+    // Each of the blocks that are under way may be answered so.
+    if (upload === undefined || upload.paused !== undefined) return;
+    upload.positioned = false;
+    upload.paused = setTimeout(() => {
+      upload.paused = undefined;
+      this.#context.sender.query(recording);
+    }, upload.pause).unref();
+    upload.pause = Math.min(upload.pause * 2, MAX_PAUSE);
+  }
+
   /** The server will never take this recording: keep it aside for people to look at. */
   reject(recording: SessionId, reason = "The control plane refuses it."): void {
     const upload = this.#uploads.get(recording);
     if (upload === undefined) return;
-    this.#uploads.delete(recording);
+    this.#forget(upload);
     // Its writer needs the directory where it is: a session is not to end for this.
     this.#refused.add(recording);
     this.#context.onRefused(recording, reason);
@@ -128,7 +152,17 @@ export class Uploader {
   }
 
   close(): void {
-    this.#uploads.clear();
+    for (const upload of this.#uploads.values()) this.#forget(upload);
+  }
+
+  #forget(upload: Upload): void {
+    this.#endPause(upload);
+    this.#uploads.delete(upload.recording);
+  }
+
+  #endPause(upload: Upload): void {
+    clearTimeout(upload.paused);
+    upload.paused = undefined;
   }
 
   #pathOf(recording: SessionId): string {

@@ -20,6 +20,8 @@ import { namedBlock } from "./named-block.ts";
 
 const ACK_MS = 2000;
 const TOUCH_MS = 60_000;
+/** At most so often it is said that recordings cannot be stored. */
+const TROUBLE_MS = 60_000;
 
 /** What a link needs. `lease` in seconds. */
 export interface HostLinkNeeds {
@@ -41,6 +43,7 @@ export class HostLink {
   readonly #leases: NodeJS.Timeout;
   #texts: Promise<void> = Promise.resolve();
   #touchedAt = 0;
+  #troubleAt = Number.NEGATIVE_INFINITY;
 
   constructor(needs: HostLinkNeeds, socket: WebSocket, host: Host, hello: Hello) {
     this.host = host;
@@ -162,16 +165,31 @@ export class HostLink {
 
   async #store(block: Block): Promise<void> {
     const { id, name } = this.host;
-    const answer = await this.#needs.recordings.receive({ id, name, key: this.#key }, block);
     const { session: recording, sequence } = block;
+    const answer = await this.#needs.recordings.receive({ id, name, key: this.#key }, block);
     if (answer.type === "stored") {
       const { nextSequence, complete } = answer;
       this.#socket.send({ type: "recording-offset", recording, nextSequence, complete });
+    } else if (answer.type === "later") {
+      this.#sayThatItFails(recording, answer.error);
+      this.#socket.send({ type: "recording-later", recording });
     } else if (answer.type === "rejected") {
       const { code, message } = answer;
       this.#needs.environment.log.warn("block rejected", { host: name, recording, sequence, code });
       this.#socket.send({ type: "recording-rejected", recording, sequence, code, message });
     }
+  }
+
+  /** Our disk or database is at fault: the host keeps what it has, and its other recordings go on. */
+  #sayThatItFails(recording: string, error: unknown): void {
+    const { log, clock } = this.#needs.environment;
+    if (clock() - this.#troubleAt < TROUBLE_MS) return;
+    this.#troubleAt = clock();
+    log.error("a recording cannot be stored now", {
+      host: this.host.name,
+      recording,
+      ...errorFields(error),
+    });
   }
 
   async #renew(): Promise<void> {

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import {
   appendFileSync,
   cpSync,
@@ -14,7 +16,13 @@ import { join } from "node:path";
 import { bootId } from "@sallyport/agent/kernel/boot-id.ts";
 import { processStat } from "@sallyport/agent/kernel/processes.ts";
 import { ownerText } from "@sallyport/agent/recordings/owner.ts";
-import { type RecoveryContext, recover, recoverOrphans } from "@sallyport/agent/recordings/recovery.ts";
+import {
+  type RecoveryContext,
+  recover,
+  recoverForgotten,
+  recoverLost,
+  recoverOrphans,
+} from "@sallyport/agent/recordings/recovery.ts";
 import { BLOCK_HEAD_LENGTH } from "@sallyport/core/recording/block.ts";
 import { recordingFrames, verifyRecording } from "@sallyport/core/recording/chain.ts";
 import { endRecordOf } from "@sallyport/core/recording/export.ts";
@@ -32,10 +40,11 @@ describe("recordings of recorders that are gone", () => {
   let damaged: { recording: string; error: string; stuck: boolean }[];
   let delayed: string[];
   let room: boolean;
+  let connected: number[];
   let clock: sinon.SinonFakeTimers | undefined;
 
   beforeEach(() => {
-    [closed, damaged, delayed, room, clock] = [[], [], [], true, undefined];
+    [closed, damaged, delayed, room, connected, clock] = [[], [], [], true, [process.pid], undefined];
     context = makeContext(directory.file("spool"));
     mkdirSync(context.spool);
   });
@@ -50,6 +59,7 @@ describe("recordings of recorders that are gone", () => {
       damaged.push({ recording, error: String(error), stuck: stuck !== undefined }),
     onDelayed: (recording) => delayed.push(recording),
     hasRoom: () => room,
+    isConnected: ({ pid }) => connected.includes(pid),
   });
   const owned = (left: LeftBehind, owner: string): LeftBehind => {
     writeFileSync(join(left.directory, OWNER_FILE), owner);
@@ -81,6 +91,49 @@ describe("recordings of recorders that are gone", () => {
     await recoverOrphans(context);
     assert.deepEqual(closed, []);
     assert.deepEqual(readBlocks(left.directory), before);
+  });
+
+  it("are closed when one dies that had lived, and never came", async () => {
+    clock = sinon.useFakeTimers({ toFake: ["setTimeout"] });
+    connected = [];
+    const recorder = spawn("sleep", ["1000"]);
+    const its = processStat(recorder.pid ?? 0) ?? assert.fail("it does not run");
+    const left = owned(leaveBehind(context.spool, 1), ownerText(its));
+    await recoverOrphans(context);
+    clock.tick(5_000);
+    assert.deepEqual(closed, []);
+    const ended = once(recorder, "close");
+    recorder.kill("SIGKILL");
+    await ended;
+    clock.tick(1_000);
+    assert.deepEqual(closed, [left.session]);
+    assert.equal(endOf(left.directory).reason, "recorder-lost");
+  });
+
+  describe("that lives, and holds them no more,", () => {
+    it("are closed, but not one that it says a moment later to have begun", async () => {
+      clock = sinon.useFakeTimers({ toFake: ["setTimeout"] });
+      const [over, begun] = [leaveBehind(context.spool, 1), leaveBehind(context.spool, 1)];
+      for (const left of [over, begun]) owned(left, ownerText(us()));
+      const held = new Set<string>();
+      recoverForgotten(context, us(), () => held);
+      held.add(begun.session);
+      const before = readBlocks(begun.directory);
+      clock.tick(1_000);
+      for (let i = 0; i < 3; i++) await new Promise(setImmediate);
+      assert.deepEqual(closed, [over.session]);
+      assert.deepEqual(readBlocks(begun.directory), before);
+    });
+  });
+
+  it("are closed when it dies, also one that it had not told of", () => {
+    const [told, untold, of] = [1, 2, 3].map(() => leaveBehind(context.spool, 1));
+    assert.ok(told && untold && of);
+    const dead = { pid: 2 ** 22, startTime: 1 };
+    for (const left of [told, untold]) owned(left, ownerText(dead));
+    owned(of, ownerText(us()));
+    recoverLost(context, dead, [told.session]);
+    assert.deepEqual(closed, [told.session, untold.session]);
   });
 
   it("are not one that begins at this moment, without an owner yet", async () => {

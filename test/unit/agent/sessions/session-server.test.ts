@@ -59,6 +59,7 @@ describe("the socket that a session's shim asks", () => {
       sshd: sshd.path,
       shim: SHIM,
       shell: "/bin/bash",
+      onLetIn: () => {},
       settle: async () => {},
       log: SILENT,
       onRefused: (_, code) => refusals.push(code),

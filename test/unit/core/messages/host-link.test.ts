@@ -54,6 +54,7 @@ const fromServer = [
   { type: "bundle", jws: "a.b.c" },
   { type: "lease", jws: "a.b.c" },
   { type: "recording-offset", recording: session, nextSequence: 0, complete: false },
+  { type: "recording-later", recording: session },
   { type: "recording-rejected", recording: session, sequence: 0, code: "x", message: "x" },
   { type: "event-ack", id },
   { type: "jwks-hint", issuer: "https://i.example", kid: "k" },
