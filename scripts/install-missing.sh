@@ -75,6 +75,10 @@ missing_packages() {
   need cron crontab
   need at at
   need faketime faketime
+  need tmux tmux
+  need screen screen
+  need mmdebstrap mmdebstrap
+  need systemd-container systemd-nspawn
 }
 
 # npm writes this file last, so it tells that an installation came to its end.

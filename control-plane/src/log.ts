@@ -1,3 +1,4 @@
+import { printableJson } from "@sallyport/core/terminal-text.ts";
 import winston from "winston";
 import type { Log } from "./environment.ts";
 
@@ -6,7 +7,7 @@ export function createLog(level = "info"): Log {
   const logger = winston.createLogger({
     level,
     format: winston.format.printf(({ level, message, ...fields }) =>
-      JSON.stringify({ time: new Date().toISOString(), level, msg: message, ...fields }),
+      printableJson(JSON.stringify({ time: new Date().toISOString(), level, msg: message, ...fields })),
     ),
     transports: [new winston.transports.Stream({ stream: process.stdout })],
   });

@@ -12,6 +12,15 @@ export function printable(text: string, maxLength = 500): string {
   return out;
 }
 
+/**
+ * The same JSON, with what {@link printable} would escape written as `\uXXXX`: JSON.stringify leaves DEL, C1 control
+ * characters, line separators and bidirectional overrides as they are, and a log is read on a terminal.
+ */
+export function printableJson(json: string): string {
+  const code = (char: string) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return json.replace(/[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, code);
+}
+
 function isUnsafe(codePoint: number): boolean {
   return (
     codePoint < 0x20 ||

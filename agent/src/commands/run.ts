@@ -1,4 +1,5 @@
 import { SallyportError } from "@sallyport/core/errors.ts";
+import { printableJson } from "@sallyport/core/terminal-text.ts";
 import { createLogger, format, transports } from "winston";
 import { startAgent } from "../agent.ts";
 import { hostTime } from "../clock/time-source.ts";
@@ -17,13 +18,17 @@ export interface RunOptions {
   self(args: string[]): [string, string[]];
 }
 
+/** Winston keeps the finished line under this symbol. */
+const LINE = Symbol.for("message");
+const printableLine = format((info) => ({ ...info, [LINE]: printableJson(String(info[LINE])) }));
+
 /** `sallyport-agent run`: resolves when logins are answered; SIGTERM and SIGINT end the process. */
 export async function runCommand(options: RunOptions): Promise<void> {
   const config = readConfig(options.config);
   const paths = layOutPaths(config.stateDirectory);
   const log = createLogger({
     level: config.logLevel,
-    format: format.combine(withoutRepeats(), format.timestamp(), format.json()),
+    format: format.combine(withoutRepeats(), format.timestamp(), format.json(), printableLine()),
     transports: [new transports.Console()],
   });
   const sshdUser = new Accounts().get(config.sshdUser);

@@ -55,14 +55,16 @@ export class PolicyStore {
   }
 
   /**
-   * Loads what was there before a restart. A damaged or foreign bundle counts as none, and so does any bundle when the
-   * pushed revocations cannot be read: they might be of anybody. Codes as {@link accept}, and `message-malformed`.
+   * Loads what was there before a restart. A damaged or foreign bundle counts as none, and so does one that is
+   * older than what this host had, and any bundle when the pushed revocations cannot be read: they might be of anybody. Codes as {@link accept}, and `message-malformed`.
    */
   async load(): Promise<void> {
     for (const entry of readPushed(this.#pushedPath)) this.#remember(entry);
     if (!existsSync(this.#path)) return;
-    const [bundle = "", lease] = readFileSync(this.#path, "utf8").split("\n");
-    this.#apply(await this.#verify(bundle));
+    const [jws = "", lease] = readFileSync(this.#path, "utf8").split("\n");
+    const bundle = await this.#verify(jws);
+    this.#mustBeNewest(bundle, Math.max(bundle.revocationSequence, this.#revocations.sequence));
+    this.#apply(bundle);
     if (lease) await this.#extend(lease);
   }
 

@@ -1,5 +1,5 @@
 import { IdTokenAlgorithm, TrustedIssuer } from "@sallyport/core/messages/trust.ts";
-import { DisplayText } from "@sallyport/core/names.ts";
+import { DisplayText, ShortName } from "@sallyport/core/names.ts";
 import { z } from "zod";
 import { isLoopback, isSafeUrl } from "./loopback.ts";
 
@@ -63,6 +63,15 @@ const Issuer = z
       .prefault({})
       .describe(
         "What `acr` and `amr` values prove: none, mfa or phishing-resistant. Unlisted values prove nothing.",
+      ),
+    vendors: z
+      .array(ShortName)
+      .max(1000)
+      .nullable()
+      .default(null)
+      .describe(
+        "Vendors whose members this IdP may name by their e-mail at a first sign-in. Null: all, for the first listed, and " +
+          "none, for any other, as a vendor's own IdP can state any e-mail it likes.",
       ),
   })
   .describe(

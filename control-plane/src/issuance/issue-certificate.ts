@@ -59,7 +59,12 @@ export async function issueCertificate(
     const key = checkProof(request);
     await acceptOnce(needs.db, needs.environment.clock, request.idToken, token);
     const person = await recognise(
-      { ...needs, staff: needs.config.staff, staffIssuer: needs.config.issuers[0]?.issuer ?? "" },
+      {
+        ...needs,
+        staff: needs.config.staff,
+        staffIssuer: needs.config.issuers[0]?.issuer ?? "",
+        issuers: needs.config.issuers,
+      },
       token,
     );
     const engagements = await engagementsOf(needs, person);

@@ -16,6 +16,8 @@ interface Needs {
   staff: readonly StaffConfiguration[];
   /** The issuer that staff come from where their entry does not say. */
   staffIssuer: string;
+  /** Which IdP may name whose members; in the configuration's order. */
+  issuers: readonly { issuer: string; vendors: readonly string[] | null }[];
 }
 
 /** Who signed in: a member, staff, or both. `pinned` when an invitation was used just now. */
@@ -43,7 +45,9 @@ async function recogniseMember(db: Database, needs: Needs, token: VerifiedIdToke
   const known = await memberByIdentity(db, token.issuer, token.subject);
   if (known !== undefined) return { found: known, pinned: false, taken: false };
   const invited = invitation(token) && (await memberByEmail(db, invitation(token)));
-  if (!invited) return { found: undefined, pinned: false, taken: false };
+  // Of an IdP that is not this vendor's the e-mail says nothing: whoever runs it can write anybody's there.
+  if (!invited || !mayName(needs, token.issuer, invited.vendor))
+    return { found: undefined, pinned: false, taken: false };
   const identity = { issuer: token.issuer, subject: token.subject };
   const pinned_at = seconds(needs.environment.clock);
   if (!(await pinIdentity(db, { ...identity, member_id: invited.id, pinned_at }))) {
@@ -76,6 +80,11 @@ async function recogniseStaff(db: Database, needs: Needs, token: VerifiedIdToken
     data: { ...identity, role: entry.role },
   });
   return { found: entry, taken: false };
+}
+
+function mayName({ issuers }: Needs, issuer: string, vendor: string): boolean {
+  const index = issuers.findIndex((one) => one.issuer === issuer);
+  return issuers[index]?.vendors?.includes(vendor) ?? index === 0;
 }
 
 /** The e-mail that may use an invitation, or "" when the IdP does not vouch for it. */

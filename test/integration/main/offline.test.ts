@@ -95,13 +95,21 @@ describe("a host on its own, and its clock:", () => {
     await logged(world, (line) => line.message === "policy", since);
   }
 
+  /** Has the control plane come back, and waits until the host has heard it. */
+  async function backAgain(): Promise<void> {
+    const since = lines();
+    await world.startControlPlane();
+    await logged(world, (line) => line.message === "connected to the control plane", since);
+    await hearFromControlPlane();
+  }
+
   it("its agent admits anew from what is on the disk while the control plane is away", async () => {
     isIn(await logIn());
     await world.stopControlPlane();
     await world.host.killAgent("SIGKILL");
     await world.host.agentReady();
     isIn(await logIn());
-    await world.startControlPlane();
+    await backAgain();
   });
 
   describe("an hour forward", () => {
@@ -151,7 +159,7 @@ describe("a host on its own, and its clock:", () => {
     const { status, stderr } = await world.host.run([process.execPath, MAIN, "clock", "accept"]);
     assert.equal(status, 0, stderr);
     isIn(await logIn());
-    await world.startControlPlane();
+    await backAgain();
   });
 
   it("an hour back: new logins are refused and told, sessions go on, a restart does not help", async () => {
@@ -162,7 +170,6 @@ describe("a host on its own, and its clock:", () => {
     await setClock(world, -HOUR);
     isTold(await logIn(), /^sallyport: The clock of this host is wrong: it was set back/m);
     await refusedWith("clock-set-back", since);
-    await logged(world, (line) => line.message.startsWith("the clock was set back"), since);
     await doctorSays("clock", /^the clock was set back/);
     await world.host.killAgent("SIGTERM");
     await world.host.agentReady();
@@ -187,7 +194,7 @@ describe("a host on its own, and its clock:", () => {
       { name: "other", members: ["carol", "dave"], end: new Date(Date.now() + 5_000) },
     ]);
     await logged(world, (line) => line.message === "policy", since);
-    await terminal.shows(/Engagement other ended .* This session ends now\./, 10_000);
+    await terminal.shows(/Engagement other ended .* This session ends now\./);
     await terminal.exited;
     await setClock(world, 0);
     await world.applyPolicy([
@@ -220,7 +227,10 @@ describe("a host on its own, and its clock:", () => {
   it("a policy of before, put in the place of the one that took access away", async () => {
     const carol = world.person("carol");
     isIn(await logIn(carol));
-    const inside = (command: string) => world.host.run(["sh", "-ec", command]);
+    const inside = async (command: string) => {
+      const { status, stderr } = await world.host.run(["sh", "-ec", command]);
+      assert.equal(status, 0, stderr);
+    };
     await inside(`cp ${BUNDLE} /root/old-bundle`);
     let since = lines();
     await world.applyPolicy([{ name: "other", members: ["dave"] }]);
@@ -230,9 +240,7 @@ describe("a host on its own, and its clock:", () => {
 
     // What would happen if the host did not remember that there was a newer one.
     await world.host.stopAgent();
-    await inside(
-      `cp ${BUNDLE} /root/new-bundle; mv ${BUNDLE}.newest /root/newest; cp /root/old-bundle ${BUNDLE}`,
-    );
+    await inside(`mv ${BUNDLE}.newest /root/newest; cp /root/old-bundle ${BUNDLE}`);
     await world.host.startAgent();
     isIn(await logIn(carol));
 
@@ -267,8 +275,11 @@ describe("a host on its own, and its clock:", () => {
       const sam = await world.signedIn("sam");
       const revoked = await sam.sallyport(["revoke", "--member", "dave@vendor.test", "--reason", "left"]);
       assert.equal(revoked.status, 0, revoked.stderr);
+      // sshd had been told that the key is welcome: its connection is ended, before anybody is in.
       agent.sign();
-      isTold(await login, /^sallyport: Your access was revoked .*: left\./m);
+      const outcome = await login;
+      assert.deepEqual([outcome.stdout.toString(), outcome.status], ["", 255]);
+      isTold(await logInLasting("dave"), /^sallyport: Your access was revoked .*: left\./m);
       await refusedWith("revoked", since);
     } finally {
       await agent.close();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { until } from "../../../demo/light-host/until.ts";
-import { agentLog, logged } from "../../fixtures/agent-log.ts";
+import { agentLog, type LogLine, logged } from "../../fixtures/agent-log.ts";
 import { run } from "../../fixtures/processes.ts";
 import { TerminalClient } from "../../fixtures/terminal.ts";
 import type { WholeHost } from "../../fixtures/whole-host.ts";
@@ -15,6 +15,7 @@ describe("what a login leaves behind on a whole host", () => {
   let world: World<WholeHost>;
   let alice: Person;
   let carol: Person;
+  let cronTerminals: [shared: TerminalClient, own: TerminalClient];
   before(async function () {
     this.timeout(180_000); // the first time, Debian's packages are fetched
     world = await startWorld({
@@ -22,21 +23,36 @@ describe("what a login leaves behind on a whole host", () => {
       engagements: [
         { name: "web", members: ["alice"] },
         { name: "own", members: ["carol"], accounts: [], personal: {} },
+        { name: "cron", members: ["dave"], accounts: ["ops"], personal: {} },
       ],
+      accounts: [{ name: "deploy" }, { name: "ops" }],
     });
+    for (const account of ["carol-vendor", "dave-vendor"])
+      await logged(world, (line) => line.message === "account-created" && line.account === account);
+    const dave = await world.signedIn("dave");
     alice = await world.signedIn("alice");
     carol = await world.signedIn("carol");
-    await logged(world, (line) => line.message === "account-created");
+    // While the others have their turn, a minute passes.
+    cronTerminals = [await opened(dave, "ops"), await opened(dave, "dave-vendor")];
+    for (const [index, terminal] of cronTerminals.entries()) {
+      const name = ["shared-cron", "own-cron"][index];
+      terminal.type(
+        `echo "* * * * * bash -c 'exec -a ${name} sleep 3000'" | crontab - && echo placed-$((40+4))\r`,
+      );
+      await terminal.shows(/placed-44/);
+    }
   });
-  after(() => { console.log(agentLog(world).slice(-25).map((l)=>JSON.stringify(l)).join("\n")); return world?.close() });
+  after(() => world?.close());
 
   const asRoot = async (...argv: string[]) => (await world.host.run(argv)).stdout;
   const runs = async (name: string) => (await asRoot("pgrep", "-f", `^${name}`)) !== "";
-  const saysOf = (name: string) => (line: { processes?: unknown }) =>
-    JSON.stringify(line.processes ?? "").includes(name);
+  const saysOf = (name: string) => (line: LogLine) => JSON.stringify(line.processes ?? "").includes(name);
   const ssh = (person: Person, command: string) => run(person.ssh("web-1", command), { env: person.env });
-  const opened = async (person: Person) => {
-    const terminal = new TerminalClient(person.ssh("web-1"), { env: person.env });
+  const onceIn = async (ms: number, check: () => boolean | Promise<boolean>) =>
+    assert.ok(await until(check, ms));
+  const opened = async (person: Person, ...account: string[]) => {
+    const as = account.flatMap((name) => ["-l", name]);
+    const terminal = new TerminalClient(person.ssh(...as, "web-1"), { env: person.env });
     await terminal.shows(/\$ $/);
     return terminal;
   };
@@ -52,7 +68,11 @@ describe("what a login leaves behind on a whole host", () => {
       ["nohup", "shared-nohup", `nohup ${sleeper("shared-nohup")} >/dev/null 2>&1 &`],
       ["tmux", "shared-tmux", `tmux -L t new-session -d '${sleeper("shared-tmux")}'`],
       ["systemd-run --user", "shared-run", `systemd-run --user ${sleeper("shared-run")}`],
-      ["systemd-run --user --scope", "shared-scope", `systemd-run --user --scope ${sleeper("shared-scope")} &`],
+      [
+        "systemd-run --user --scope",
+        "shared-scope",
+        `systemd-run --user --scope ${sleeper("shared-scope")} &`,
+      ],
       [
         "a user timer",
         "shared-timer",
@@ -67,16 +87,39 @@ describe("what a login leaves behind on a whole host", () => {
         terminal.type(`${command}\r`);
         assert.ok(await until(() => runs(name), 8_000), "it runs, so there is something to end");
         await closed(terminal);
-        assert.ok(await until(async () => !(await runs(name)), 3_000));
+        await onceIn(3_000, async () => !(await runs(name)));
         await logged(world, saysOf(name));
       });
     }
+
+    it("what one of two sessions on a connection detached ends with that session", async () => {
+      const options = [
+        "-o",
+        "ControlMaster=auto",
+        "-o",
+        `ControlPath=${alice.home}/mux`,
+        "-o",
+        "ControlPersist=30",
+      ];
+      const first = new TerminalClient(alice.ssh(...options, "web-1"), { env: alice.env });
+      await first.shows(/\$ $/);
+      first.type(`${sleeper("mux-stays")} &\r`);
+      await onceIn(5_000, () => runs("mux-stays"));
+      const command = `setsid -f ${sleeper("mux-goes")} >/dev/null 2>&1 </dev/null`;
+      await run(alice.ssh(...options, "web-1", command), { env: alice.env });
+      await logged(world, saysOf("mux-goes"));
+      assert.equal(await runs("mux-goes"), false);
+      assert.ok(await runs("mux-stays"));
+      await closed(first);
+      await run(["ssh", "-O", "exit", "-o", `ControlPath=${alice.home}/mux`, "web-1"], { env: alice.env });
+      await onceIn(3_000, async () => !(await runs("mux-stays")));
+    });
 
     it("at jobs that wait are removed; the company's own stay", async () => {
       await world.host.run(["at", "now + 1 day"], { input: "true\n", uid: "deploy" });
       const outcome = await ssh(alice, "echo true | at now + 2 minutes; echo true | batch; atq | wc -l");
       assert.match(outcome.stdout.toString(), /^[23]\n$/);
-      assert.ok(await until(async () => (await asRoot("atq")).trim().split("\n").length === 1, 3_000));
+      await onceIn(3_000, async () => (await asRoot("atq")).trim().split("\n").length === 1);
       await logged(world, saysOf("at job"));
       await asRoot("sh", "-c", "rm -f /var/spool/cron/atjobs/a*");
     });
@@ -87,7 +130,7 @@ describe("what a login leaves behind on a whole host", () => {
         if (before !== "") await world.host.run(["crontab", "-u", "deploy", "-"], { input: before });
         const { stdout } = await ssh(alice, mine);
         assert.match(stdout.toString(), /left by a contractor/);
-        assert.ok(await until(async () => (await asRoot("crontab", "-l", "-u", "deploy")) === before, 3_000));
+        await onceIn(3_000, async () => (await asRoot("crontab", "-l", "-u", "deploy")) === before);
       }
       const spool = "/var/spool/cron/crontabs/deploy";
       assert.equal((await asRoot("stat", "-c", "%a %U %G", spool)).trim(), "600 deploy crontab");
@@ -129,8 +172,8 @@ describe("what a login leaves behind on a whole host", () => {
         `echo true | at now + 2 minutes; echo '* * * * * true' | crontab -; kill -9 $PPID`,
       );
       assert.notEqual(outcome.status, 0);
-      assert.ok(await until(async () => (await asRoot("atq")) === "", 3_000));
-      assert.ok(await until(async () => (await asRoot("crontab", "-l", "-u", "carol-vendor")) === "", 3_000));
+      await onceIn(3_000, async () => (await asRoot("atq")) === "");
+      await onceIn(3_000, async () => (await asRoot("crontab", "-l", "-u", "carol-vendor")) === "");
       await logged(world, saysOf("jobs of at or cron"));
     });
 
@@ -143,23 +186,23 @@ describe("what a login leaves behind on a whole host", () => {
     });
   });
 
-  it("what cron has started ends with the login; in an account of the member's own at once", async function () {
-    this.timeout(2 * MINUTE_MS);
-    const since = agentLog(world).length;
-    const terminals = [await opened(alice), await opened(carol)] as const;
-    const entry = (name: string) =>
-      `echo "* * * * * bash -c 'exec -a ${name} sleep 3000'" | crontab - && echo placed-$((40+4))\r`;
-    terminals[0].type(entry("shared-cron"));
-    terminals[1].type(entry("own-cron"));
-    await Promise.all(terminals.map((terminal) => terminal.shows(/placed-44/)));
-    const killed = () => agentLog(world).slice(since).some(saysOf("own-cron"));
-    assert.ok(await until(killed, MINUTE_MS));
-    assert.ok(await until(() => runs("shared-cron"), MINUTE_MS));
-    // Taken back before the end, it is still known for what it was.
-    terminals[0].type("crontab -r\r");
-    await Promise.all(terminals.map(closed));
-    assert.ok(await until(async () => !(await runs("shared-cron")), 3_000));
-    assert.equal(await asRoot("crontab", "-l", "-u", "deploy"), COMPANYS);
-    assert.equal(await asRoot("crontab", "-l", "-u", "carol-vendor"), "");
+  describe("by cron, which looks once a minute", () => {
+    it("what it starts in an account of the member's own is ended at once", async function () {
+      this.timeout(2 * MINUTE_MS);
+      await onceIn(MINUTE_MS, () => agentLog(world).some(saysOf("own-cron")));
+      assert.equal(await runs("own-cron"), false);
+      await closed(cronTerminals[1]);
+      await onceIn(3_000, async () => (await asRoot("crontab", "-l", "-u", "dave-vendor")) === "");
+    });
+
+    it("what it started in a shared one ends with the login, also when the crontab was taken back", async function () {
+      this.timeout(2 * MINUTE_MS);
+      await onceIn(MINUTE_MS, () => runs("shared-cron"));
+      cronTerminals[0].type("crontab -r; echo taken-$((40+5))\r");
+      await cronTerminals[0].shows(/taken-45/);
+      await closed(cronTerminals[0]);
+      await onceIn(3_000, async () => !(await runs("shared-cron")));
+      await logged(world, saysOf("shared-cron"));
+    });
   });
 });

@@ -8,6 +8,8 @@ import { makeWorld, policyText, type World } from "./support/world.ts";
 
 const HOME = "https://idp.acme.test";
 const OTHER = "https://idp.vendor.test";
+const RIVAL = "https://idp.rival.test";
+const UNSET = "https://idp.unset.test";
 
 function token(changes: Partial<VerifiedIdToken> = {}): VerifiedIdToken {
   return {
@@ -30,8 +32,14 @@ function token(changes: Partial<VerifiedIdToken> = {}): VerifiedIdToken {
 describe("recognising who signed in", () => {
   let world: World;
   const staff = Configuration.shape.staff.parse([{ email: "sec@acme.test", role: "admin" }]);
+  const issuers = [
+    { issuer: HOME, vendors: null },
+    { issuer: OTHER, vendors: ["vendor"] },
+    { issuer: RIVAL, vendors: ["rival"] },
+    { issuer: UNSET, vendors: null },
+  ];
   const who = (changes: Partial<VerifiedIdToken> = {}) =>
-    recognise({ ...world, staff, staffIssuer: HOME }, token(changes));
+    recognise({ ...world, staff, staffIssuer: HOME, issuers }, token(changes));
   const notInvited = (expected: RegExp) => (error: unknown) =>
     isSallyportError(error, "not-invited") && expected.test(error.message);
 
@@ -68,6 +76,14 @@ describe("recognising who signed in", () => {
       notInvited(/not confirm that Dana@Vendor\.test is verified/),
     );
     await assert.rejects(who({ email: null }), notInvited(/no e-mail address/));
+  });
+
+  it("does not believe another vendor's IdP, whichever e-mail it states, before and after the invitation is used", async () => {
+    for (const issuer of [RIVAL, UNSET])
+      await assert.rejects(who({ issuer }), notInvited(/not invited here/));
+    await who();
+    for (const issuer of [RIVAL, UNSET])
+      await assert.rejects(who({ issuer }), notInvited(/not invited here/));
   });
 
   it("refuses whom nobody invited", async () => {

@@ -1,6 +1,17 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { generateKeyPairSync, type KeyObject } from "node:crypto";
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync } from "node:fs";
+import {
+  appendFileSync,
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { addHost } from "@sallyport/control-plane/database/hosts.ts";
@@ -11,6 +22,7 @@ import { storedFrames } from "@sallyport/control-plane/recordings/stored-blocks.
 import { isSallyportError } from "@sallyport/core/errors.ts";
 import { type Block, parseBlock, sealBlock } from "@sallyport/core/recording/block.ts";
 import { verifyRecording } from "@sallyport/core/recording/chain.ts";
+import sinon from "sinon";
 import { makeRecording } from "../../integration/control-plane/support/host.ts";
 import { makeWorld, type World } from "./support/world.ts";
 
@@ -199,6 +211,46 @@ describe("recordings store", () => {
     const [bad, good] = await Promise.all([send(sick.blocks[1]), send(well.blocks[0])]);
     rejected("recording-malformed")(bad);
     assert.deepEqual(good, stored(1));
+  });
+
+  it("says later, and why, while the disk refuses one recording; the others are stored, and then it is too", async () => {
+    const [sick, well] = [makeRecording(web1, MEMBER), makeRecording(web1, MEMBER)];
+    const inTheWay = recordingFile(directory, web1.id, sick.session);
+    mkdirSync(inTheWay, { recursive: true });
+    const answer = await send(sick.blocks[0]);
+    assert.ok(answer.type === "later");
+    assert.match(String(answer.error), /EISDIR/);
+    for (const block of well.blocks) assert.equal((await send(block)).type, "stored");
+    rmSync(inTheWay, { recursive: true });
+    for (const block of sick.blocks) assert.equal((await send(block)).type, "stored");
+    assert.equal(verifyRecording(readFileSync(inTheWay), web1.publicKey).complete, true);
+  });
+
+  it("answers though the disk hangs on one recording; the others are stored, and then it is too", async () => {
+    const [sick, well] = [makeRecording(web1, MEMBER), makeRecording(web1, MEMBER)];
+    const pipe = recordingFile(directory, web1.id, sick.session);
+    await send(well.blocks[0]); // makes the directory
+    execFileSync("mkfifo", [pipe]); // to be opened only when somebody reads
+    const clock = sinon.useFakeTimers({
+      toFake: ["setTimeout", "clearTimeout"],
+      shouldClearNativeTimers: true,
+    });
+    try {
+      const first = send(sick.blocks[0]);
+      await send(well.blocks[1]);
+      const behind = send(sick.blocks[1]);
+      clock.tick(10_000);
+      assert.deepEqual([(await first).type, (await behind).type], ["later", "later"]);
+      assert.equal((await send(sick.blocks[0])).type, "later", "at once");
+      assert.deepEqual(await send(well.blocks[2]), stored(3));
+    } finally {
+      clock.restore();
+    }
+    closeSync(openSync(pipe, "r"));
+    await store.idle();
+    rmSync(pipe);
+    for (const block of sick.blocks) assert.equal((await send(block)).type, "stored");
+    assert.equal(verifyRecording(readFileSync(pipe), web1.publicKey).complete, true);
   });
 
   it("reads a recording back block by block, up to what was acknowledged", async () => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { printable } from "@sallyport/core/terminal-text.ts";
+import { printable, printableJson } from "@sallyport/core/terminal-text.ts";
 import fc from "fast-check";
 
 describe("text made safe to print", () => {
@@ -34,6 +34,16 @@ describe("text made safe to print", () => {
         const safe = printable(text, 100);
         assert.doesNotMatch(safe, /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\u202a-\u202e\u2066-\u2069]/u);
         assert.ok(safe.length <= 110);
+      }),
+    );
+  });
+
+  it("is the same JSON, and nothing in it acts", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary", maxLength: 100 }), (text) => {
+        const safe = printableJson(JSON.stringify({ text }));
+        assert.doesNotMatch(safe, /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\u202a-\u202e\u2066-\u2069]/u);
+        assert.deepEqual(JSON.parse(safe), { text });
       }),
     );
   });

@@ -7,7 +7,7 @@ import { SessionId } from "@sallyport/core/names.ts";
  *
  *   blocks      sealed blocks one behind the other; only grows
  *   N.open      frames as they came, from those of block N on: written before they are shown, removed once every block
- *               that they belong to is in `blocks`
+ *               that they belong to is in `blocks`; with a hole where frames came in bulk and went to `blocks` at once
  *   owner       pid and start time of the recorder that writes it
  */
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync, type KeyObject } from "node:crypto";
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { PolicyStore } from "@sallyport/agent/policy/policy-store.ts";
 import { isSallyportError } from "@sallyport/core/errors.ts";
 import type { Bundle } from "@sallyport/core/policy/bundle.ts";
@@ -97,6 +97,49 @@ describe("the policy of a host", () => {
       assert.equal(readFileSync(directory.file("bundle.jws"), "utf8"), stored);
     });
   }
+
+  it("is not an older one that was put in its place, which nothing else would notice", async () => {
+    const store = open();
+    await store.accept(await bundle({ version: 6 }));
+    const old = readFileSync(directory.file("bundle.jws"));
+    await store.accept(await bundle());
+    const newest = readFileSync(directory.file("bundle.jws.newest"));
+    writeFileSync(directory.file("bundle.jws"), old);
+    rmSync(directory.file("bundle.jws.newest"));
+    assert.equal((await reopen()).bundle?.version, 6, "the attack works on a host that does not remember");
+    writeFileSync(directory.file("bundle.jws.newest"), newest);
+    const again = open();
+    await assert.rejects(again.load(), code("bundle-older"));
+    assert.equal(again.bundle, null);
+    await assert.rejects(
+      bundle({ version: 6 }).then((jws) => again.accept(jws)),
+      code("bundle-older"),
+    );
+    assert.equal((await again.accept(await bundle())).version, 7);
+    assert.equal((await reopen()).bundle?.version, 7);
+  });
+
+  it("is none where revocations that came since were taken away", async () => {
+    const store = open();
+    await store.accept(await bundle());
+    store.revoke(entry(1));
+    rmSync(directory.file("bundle.jws.revocations"));
+    const again = open();
+    await assert.rejects(again.load(), code("bundle-older"));
+    await again.accept(await bundle({ version: 8, revocations: [entry(1)], revocationSequence: 1 }));
+    assert.ok(isRevoked(await reopen(), 1));
+  });
+
+  it("begins anew where the host was enrolled anew, and where nobody knows what was", async () => {
+    await open().accept(await bundle());
+    for (const other of [
+      `{"v":1,"hostId":"${id("hst", "2")}","version":99,"revocationSequence":9}`,
+      ...["", "{", "null"],
+    ]) {
+      writeFileSync(directory.file("bundle.jws.newest"), other);
+      assert.equal((await reopen()).bundle?.version, 7);
+    }
+  });
 
   it("may be replaced by one of the same version: a fresh lease is worth it", async () => {
     const store = open();

@@ -39,6 +39,8 @@ export class TestControlPlane extends EventEmitter {
   /** Recordings that can never be stored, and such that are stored but not acknowledged. */
   readonly rejects = new Set<string>();
   readonly mute = new Set<string>();
+  /** Recordings that cannot be stored at the moment. */
+  readonly cannotStore = new Set<string>();
   /** Cuts the connection when so many blocks have come on it, unacknowledged but stored up to then. */
   cutAfter = Number.POSITIVE_INFINITY;
 
@@ -124,6 +126,10 @@ export class TestControlPlane extends EventEmitter {
     if (this.rejects.has(recording)) {
       const reason = { code: "recording-broken-chain", message: "It makes no sense." };
       this.send({ type: "recording-rejected", recording, sequence, ...reason });
+      return;
+    }
+    if (this.cannotStore.has(recording)) {
+      this.send({ type: "recording-later", recording });
       return;
     }
     const stored = this.recordings.get(recording) ?? { blocks: [], complete: false };

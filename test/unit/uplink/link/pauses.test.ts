@@ -45,6 +45,25 @@ describe("the pauses of the link", () => {
     });
   });
 
+  it("grow while each link ends as soon as it is up: whoever ends it is in trouble", async () => {
+    const plane = await TestControlPlane.start(HOST_ID, hostKeys.publicKey);
+    const host = new TestHost(plane.url);
+    clock = holdTimers();
+    const set = sinon.spy(globalThis, "setTimeout");
+    const pauses = () => set.args.map(([, ms]) => ms ?? 0).filter((ms) => ms < 10_000);
+    host.link.start();
+    for (let i = 0; i < 5; i++) {
+      await host.until(() => host.connected === i + 1);
+      plane.socket?.terminate();
+      while (pauses().length === i) await new Promise(setImmediate);
+      const pause = pauses().at(-1) ?? 0;
+      assert.ok(pause >= 100 * 2 ** i && pause <= 300 * 2 ** i, `pause ${i} is ${pause} ms`);
+      clock.tick(pause);
+    }
+    host.link.close();
+    await plane.close();
+  });
+
   describe("on a link that is up", () => {
     let plane: TestControlPlane;
     let host: TestHost;

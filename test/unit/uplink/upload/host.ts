@@ -48,6 +48,8 @@ export class UploadingHost extends TestHost {
           this.uploader.acknowledge(message.recording, message.nextSequence, message.complete);
         } else if (message.type === "recording-rejected") {
           this.uploader.reject(message.recording);
+        } else if (message.type === "recording-later") {
+          this.uploader.postpone(message.recording);
         }
         this.messages.push(message);
         this.emit("activity");

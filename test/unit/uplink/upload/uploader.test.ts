@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { verifyRecording } from "@sallyport/core/recording/chain.ts";
 import { FrameKind } from "@sallyport/core/recording/frame.ts";
 import { BLOCKS_FILE } from "@sallyport/uplink/spool/layout.ts";
+import sinon from "sinon";
 import { TestControlPlane } from "../link/control-plane.ts";
 import { HOST_ID } from "../link/host.ts";
 import {
@@ -195,6 +196,40 @@ describe("an uploader", () => {
     for (const { session } of [sick, ...healthy]) host.uploader.offerAll(session);
     for (const recording of healthy) await host.until(isStored(recording));
     assert.equal(countOf(sick), 32);
+  });
+
+  it("asks again, less and less often, for one that cannot be stored, and goes on with the others", async () => {
+    const [sick, well] = [50, 50].map((count) => makeRecording(spool, count));
+    assert.ok(sick && well);
+    plane.cannotStore.add(sick.session);
+    await connect();
+    const clock = sinon.useFakeTimers({
+      toFake: ["setTimeout", "clearTimeout"],
+      shouldClearNativeTimers: true,
+    });
+    const pauses = sinon.spy(globalThis, "setTimeout");
+    try {
+      for (const { session } of [sick, well]) host.uploader.offerAll(session);
+      await host.until(isStored(well));
+      const growing = [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000];
+      for (const [times, pause] of growing.entries()) {
+        await plane.until(() => arrivedOf(sick) === 32 * (times + 1));
+        await host.settle();
+        assert.deepEqual(
+          pauses.args.flatMap(([, ms]) => (growing.includes(ms ?? 0) ? [ms] : [])),
+          growing.slice(0, times + 1),
+        );
+        clock.tick(pause);
+      }
+      await plane.until(() => arrivedOf(sick) === 32 * (growing.length + 1));
+      await host.settle();
+      plane.cannotStore.clear();
+      clock.tick(60_000);
+      await host.until(isStored(sick));
+      assert.equal(countOf(sick), 50);
+    } finally {
+      sinon.restore();
+    }
   });
 
   it("stops before it fills the memory with what a socket does not take, and goes on when it does", async () => {
