@@ -12,7 +12,6 @@ import type { AgentConfig } from "./configuration/agent-config.ts";
 import type { Paths } from "./configuration/paths.ts";
 import type { PinnedTrust } from "./configuration/pinned-trust.ts";
 import { ControlPlaneSync } from "./control-plane/control-plane-sync.ts";
-import { loginEvent, loginIncident, sessionEndedEvent, troubleEvent } from "./events.ts";
 import { HostFactsKeeper } from "./facts/host-facts.ts";
 import type { ProcessIdentity } from "./kernel/processes.ts";
 import { Accounts } from "./logins/accounts.ts";
@@ -27,6 +26,7 @@ import { openLocalPolicies } from "./policy/open-local-policies.ts";
 import { PolicyStore } from "./policy/policy-store.ts";
 import { RecorderPool } from "./recorders/recorder-pool.ts";
 import { recover, recoverForgotten, recoverLost, recoverOrphans } from "./recordings/recovery.ts";
+import { Reports } from "./reports.ts";
 import { endLoginsThatMust } from "./sessions/end-logins.ts";
 import { LoginGuard } from "./sessions/guard-logins.ts";
 import { openAccountRemains } from "./sessions/open-account-remains.ts";
@@ -97,6 +97,7 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
 
   const facts = new HostFactsKeeper(settings.factsCommand, (message) => log.warn(message));
   const metrics = agentMetrics(() => describe());
+  const reports = new Reports({ log, outbox, metrics });
 
   const pool: RecorderPool = new RecorderPool({
     version: settings.version,
@@ -133,20 +134,9 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
   const guard = new LoginGuard({
     ...{ logins, hostId: pinned.host.id, sshd: config.sshd, shim: config.shim },
     shims: () => pool.sessions.map((live) => live.shim),
-    onKilled: (login, kind, processes) => {
-      log.warn("processes were ended", { kind, account: login.account, processes });
-      if (kind === "watchdog-killed") metrics.watchdogKill(processes.length);
-      outbox.add(loginIncident(kind, login, processes.join("; ")));
-    },
+    onKilled: (...killed) => reports.processesKilled(...killed),
     onOver: (login) => remains.over(login),
-    onForward: (login, what, forward) => {
-      const detail =
-        forward.kind === "listening"
-          ? `listening at ${forward.local}`
-          : `${forward.local} to ${forward.peer}`;
-      log.info(what, { account: login.account, ...forward });
-      outbox.add(loginIncident(what, login, detail));
-    },
+    onForward: (...forwarded) => reports.forwarded(...forwarded),
   });
   const remains = openAccountRemains({ paths, logins, personal, outbox, log });
   const supervisor = new SessionSupervisor({
@@ -154,10 +144,7 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
     policy,
     now,
     endLogin: (monitor) => guard.endLogin(monitor),
-    onEnded: (live, code, detail, told) => {
-      log.info("session ended by policy", { session: live.session, code, detail });
-      outbox.add(sessionEndedEvent(live, code, detail, told));
-    },
+    onEnded: (...ended) => reports.sessionEndedByPolicy(...ended),
   });
   const { watch: spool, space } = openSpool({
     ...{ config, paths, outbox, pool, log },
@@ -172,10 +159,7 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
     rejected: paths.rejected,
     kept: config.localRetention > 0 ? paths.kept : null,
     onSpoolChanged: (recording) => spool.changed(recording),
-    onRefused: (recording, reason) => {
-      log.error("a recording is not uploaded any more and set aside", { recording, reason });
-      outbox.add(troubleEvent("recording-damaged", recording, "recording-rejected", reason));
-    },
+    onRefused: (recording, reason) => reports.recordingRejected(recording, reason),
     spoolBytes: () => spool.bytes,
     ...{ policy, jwks, clock, skew, endWhatMust },
     liveSessions: () => supervisor.sessions.map((live) => live.session),
@@ -189,36 +173,20 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
     rejected: paths.rejected,
     hostKey: settings.hostKey,
     onClosed: (recording: SessionId, recovered: { sealed: number; discarded: number } | null) => {
-      if (recovered !== null) {
-        log.warn("a recording was closed after its recorder was lost", { recording, ...recovered });
-        outbox.add(
-          troubleEvent("recording-recovered", recording, "recorder-lost", JSON.stringify(recovered)),
-        );
-      }
+      if (recovered !== null) reports.recordingRecovered(recording, recovered);
       spool.changed(recording);
       sync.uploader.offerAll(recording);
     },
-    onDelayed: (recording: SessionId, error: unknown) =>
-      log.warn("a recording cannot be closed before there is room again", {
-        recording,
-        error: String(error),
-      }),
+    onDelayed: (recording: SessionId, error: unknown) => reports.recordingDelayed(recording, error),
     hasRoom: () => space.roomToClose,
     isConnected: (recorder: ProcessIdentity) => pool.processes.some(({ pid }) => pid === recorder.pid),
     onDamaged: (recording: SessionId, error: unknown, stuck?: unknown) => {
-      const where = stuck === undefined ? {} : { stuck: String(stuck) };
-      log.error("a recording makes no sense and was set aside", {
-        recording,
-        error: String(error),
-        ...where,
-      });
+      reports.recordingDamaged(recording, error, stuck);
       spool.changed(recording);
-      outbox.add(troubleEvent("recording-damaged", recording, "recording-malformed", String(error)));
     },
   };
   const recordingFailed = (recording: SessionId, message: string): void => {
-    log.error("a session could not be recorded any longer and was ended", { recording, message });
-    outbox.add(troubleEvent("trouble", recording, "spool-failed", message));
+    reports.recordingFailed(recording, message);
     recover(recovery, recording, "spool-failed");
   };
   const describe = agentStatus({
@@ -258,21 +226,7 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
       guard.admitted(login);
       remains.admitted(login);
     },
-    onDecision: (login, answer) => {
-      const event = loginEvent(login, answer);
-      log.info("login", {
-        outcome: answer.outcome,
-        account: event.account,
-        code: event.code,
-        detail: event.detail,
-        memberId: event.memberId,
-        source: event.sourceAddress,
-        serial: event.certificateSerial,
-        monitor: login.monitor.pid,
-      });
-      metrics.login(answer.outcome, event.code);
-      trail.decided(login, event);
-    },
+    onDecision: (login, answer) => reports.loginDecided(login, answer, trail),
   });
   const sessions = createSessionServer({
     logins,
@@ -287,8 +241,7 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
     onLetIn: (login) => trail.letIn(login.monitor),
     settle: (login, shim, shellIsSafe) => guard.settle(login, shim, shellIsSafe),
     log,
-    onRefused: (login, code, detail) =>
-      log.info("session refused", { account: login?.account, code, detail }),
+    onRefused: (...refused) => reports.sessionRefused(...refused),
   });
 
   pool.start(ADOPT_MS);

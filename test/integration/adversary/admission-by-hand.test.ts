@@ -14,6 +14,9 @@ const AS_SSHD_WOULD = {
   SSH_CLIENT: "127.0.0.1 40000 22",
 };
 
+/** So that the program has a parent on the host, as it would have there. */
+const inShell = (argv: readonly string[]): string[] => ["sh", "-c", '"$@"; exit $?', "sh", ...argv];
+
 /** Everything here is tried on the host, by hand, past sshd. */
 describe("by hand, on the host", () => {
   let world: World;
@@ -41,7 +44,7 @@ describe("by hand, on the host", () => {
     ] as const) {
       it(`the shim gives ${uid} no session${how}`, async () => {
         for (const argv of [[SHIM, "session"], [SHIM], [SHIM, "-c", "id"]]) {
-          const { status, stdout, stderr } = await world.host.run(argv, { uid, env });
+          const { status, stdout, stderr } = await world.host.run(inShell(argv), { uid, env });
           assert.deepEqual([status, stdout], [254, ""]);
           assert.match(stderr, NOT_A_LOGIN);
         }
@@ -52,7 +55,7 @@ describe("by hand, on the host", () => {
       const since = agentLog(world).length;
       for (const user of ["deploy", "keeper", "root"]) {
         const argv = [SHIM, "principals", `--user=${user}`, `--key=${certificate}`];
-        const { status, stdout, stderr } = await world.host.run(argv, { uid });
+        const { status, stdout, stderr } = await world.host.run(inShell(argv), { uid });
         assert.deepEqual([status, stdout, stderr], [0, "", ""]);
       }
       assert.deepEqual(
