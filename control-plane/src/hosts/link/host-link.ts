@@ -1,5 +1,6 @@
 import type { KeyObject } from "node:crypto";
 import { isSallyportError } from "@sallyport/core/errors.ts";
+import type { HostFacts } from "@sallyport/core/messages/host-facts.ts";
 import { HostMessage, MAX_BLOCK_UPLOAD, parseLinkMessage } from "@sallyport/core/messages/host-link.ts";
 import type { Revocation } from "@sallyport/core/policy/revocation.ts";
 import { type Block, parseBlock } from "@sallyport/core/recording/block.ts";
@@ -20,7 +21,7 @@ import { namedBlock } from "./named-block.ts";
 
 const ACK_MS = 2000;
 const TOUCH_MS = 60_000;
-/** At most so often it is said that recordings cannot be stored. */
+/** At most so often it is said that something cannot be stored. */
 const TROUBLE_MS = 60_000;
 
 /** What a link needs. `lease` in seconds. */
@@ -67,7 +68,7 @@ export class HostLink {
   begin(hello: Hello): void {
     this.#socket.send({ type: "welcome", clock: this.#needs.environment.clock() / 1000 });
     void this.#guard(this.#feed.begin(hello));
-    void this.#guard(this.#touch());
+    void this.#note(this.#touch());
   }
 
   /** A text message. They are dealt with one after the other. */
@@ -134,8 +135,7 @@ export class HostLink {
       case "bundle-ack":
         return this.#feed.acknowledged(message.version);
       case "heartbeat":
-        if (message.facts !== undefined) await noteFacts(this.#needs.db, this.host.id, message.facts);
-        return this.#touch();
+        return this.#note(this.#heardFrom(message.facts));
     }
   }
 
@@ -171,7 +171,7 @@ export class HostLink {
       const { nextSequence, complete } = answer;
       this.#socket.send({ type: "recording-offset", recording, nextSequence, complete });
     } else if (answer.type === "later") {
-      this.#sayThatItFails(recording, answer.error);
+      this.#cannotStore({ recording }, answer.error);
       this.#socket.send({ type: "recording-later", recording });
     } else if (answer.type === "rejected") {
       const { code, message } = answer;
@@ -181,15 +181,21 @@ export class HostLink {
   }
 
   /** Our disk or database is at fault: the host keeps what it has, and its other recordings go on. */
-  #sayThatItFails(recording: string, error: unknown): void {
+  #cannotStore(what: Record<string, string>, error: unknown): void {
     const { log, clock } = this.#needs.environment;
     if (clock() - this.#troubleAt < TROUBLE_MS) return;
     this.#troubleAt = clock();
-    log.error("a recording cannot be stored now", {
-      host: this.host.name,
-      recording,
-      ...errorFields(error),
-    });
+    log.error("something cannot be stored now", { host: this.host.name, ...what, ...errorFields(error) });
+  }
+
+  /** What is only good to know: a database that does not take it is no reason to end the link. */
+  async #note(work: Promise<unknown>): Promise<void> {
+    await work.catch((error: unknown) => this.#cannotStore({}, error));
+  }
+
+  async #heardFrom(facts: HostFacts | undefined): Promise<void> {
+    if (facts !== undefined) await noteFacts(this.#needs.db, this.host.id, facts);
+    await this.#touch();
   }
 
   async #renew(): Promise<void> {

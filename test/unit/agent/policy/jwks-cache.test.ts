@@ -63,6 +63,27 @@ describe("the identity providers' keys", () => {
     assert.deepEqual(troubles, []);
   });
 
+  it("tell how far ahead the provider's clock is, a cache on the way included", async () => {
+    const answer = answers[DISCOVERY];
+    answers[DISCOVERY] = (response, request) => {
+      response.setHeader("date", new Date(Date.now() + 3_600_000).toUTCString());
+      response.setHeader("age", "600");
+      answer?.(response, request);
+    };
+    const told: [string, number][] = [];
+    const cache = new JwksCache(
+      directory.file("jwks"),
+      [issuer],
+      (message) => troubles.push(message),
+      (...skew) => told.push(skew),
+    );
+    caches.push(cache);
+    cache.start(600);
+    await fetched(cache);
+    assert.equal(told[0]?.[0], issuer);
+    assert.ok(Math.abs((told[0]?.[1] ?? 0) - 4200) < 5, String(told));
+  });
+
   it("of an issuer that is no longer pinned are not taken from the disk, nor from a damaged file", async () => {
     const cache = open();
     cache.start(600);
