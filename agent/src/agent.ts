@@ -138,7 +138,7 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
     onOver: (login) => remains.over(login),
     onForward: (...forwarded) => reports.forwarded(...forwarded),
   });
-  const remains = openAccountRemains({ paths, logins, personal, outbox, log });
+  const remains = openAccountRemains({ paths, logins, sshd: config.sshd, personal, outbox, log });
   const supervisor = new SessionSupervisor({
     pool,
     policy,

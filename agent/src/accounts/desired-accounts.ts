@@ -1,8 +1,11 @@
 import type { AccountName } from "@sallyport/core/names.ts";
 import type { Bundle } from "@sallyport/core/policy/bundle.ts";
+import { locallyAllowedAccounts } from "@sallyport/core/policy/check-local-policy.ts";
 import { checkApproval, checkHost, checkWindow } from "@sallyport/core/policy/checks.ts";
 import type { Engagement, Member } from "@sallyport/core/policy/engagement.ts";
 import type { PersonalAccounts, Privilege } from "@sallyport/core/policy/grants.ts";
+import type { LocalPolicy } from "@sallyport/core/policy/local-policy.ts";
+import { narrow } from "@sallyport/core/policy/narrow.ts";
 import { refusalOf } from "@sallyport/core/policy/refusal.ts";
 import type { RevocationIndex } from "@sallyport/core/policy/revocation.ts";
 
@@ -35,9 +38,15 @@ const HOMES: PersonalAccounts["home"][] = ["keep", "archive", "delete"];
 /**
  * The accounts that members of running engagements should have here. Several engagements of one member add up: groups
  * and sudo rules of each, the latest end, and the home is treated as the most careful of them says. Pure; `now` in
- * seconds since the epoch.
+ * seconds since the epoch. What the host's own policy takes away is taken from groups and sudo rules; the account itself
+ * and its home stay, for that policy may be lifted again, and meanwhile opens no login.
  */
-export function desiredAccounts(bundle: Bundle, revocations: RevocationIndex, now: number): DesiredAccounts {
+export function desiredAccounts(
+  bundle: Bundle,
+  revocations: RevocationIndex,
+  now: number,
+  local: readonly LocalPolicy[] = [],
+): DesiredAccounts {
   const here = bundle.engagements.filter((engagement) => means(engagement, bundle));
   const personal = here.filter((engagement) => engagement.personal !== null);
   const accounts: DesiredAccount[] = [];
@@ -49,7 +58,11 @@ export function desiredAccounts(bundle: Bundle, revocations: RevocationIndex, no
     const running = given.filter(
       (engagement) => runs(engagement, member, now) && !isRevoked(revocations, member, engagement),
     );
-    if (running.length > 0) accounts.push(combine(member.id, member.account, running));
+    if (running.length > 0) {
+      const allowed = running.filter((engagement) => isAllowed(engagement, member, bundle, local));
+      const narrowed = allowed.map((engagement) => narrow(engagement, local, bundle.members));
+      accounts.push(combine(member.id, member.account, running, narrowed));
+    }
   }
   return {
     accounts: accounts.filter(({ account }) => owners.get(account) !== null),
@@ -59,15 +72,31 @@ export function desiredAccounts(bundle: Bundle, revocations: RevocationIndex, no
   };
 }
 
-function combine(memberId: string, account: AccountName, running: readonly Engagement[]): DesiredAccount {
+function isAllowed(
+  engagement: Engagement,
+  member: Member,
+  bundle: Bundle,
+  local: readonly LocalPolicy[],
+): boolean {
+  return locallyAllowedAccounts(engagement, member.id, bundle, local).some((one) => one === member.account);
+}
+
+/** `granting` are the running engagements that the host's own policy leaves, narrowed by it. */
+function combine(
+  memberId: string,
+  account: AccountName,
+  running: readonly Engagement[],
+  granting: readonly Engagement[],
+): DesiredAccount {
   const grants = running.flatMap((engagement) => engagement.personal ?? []);
+  const groups = granting.flatMap(({ personal }) => personal?.groups ?? []);
   return {
     memberId,
     account,
-    groups: [...new Set(grants.flatMap(({ groups }) => groups))].toSorted(),
+    groups: [...new Set(groups)].toSorted(),
     home: HOMES.find((home) => grants.some((grant) => grant.home === home)) ?? "archive",
     end: Math.max(...running.map(endOf)),
-    privileges: running.map(({ privilege }) => privilege).filter(({ sudo }) => sudo !== "none"),
+    privileges: granting.map(({ privilege }) => privilege).filter(({ sudo }) => sudo !== "none"),
   };
 }
 

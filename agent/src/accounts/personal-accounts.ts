@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Bundle } from "@sallyport/core/policy/bundle.ts";
 import type { UnsafeAccount } from "@sallyport/core/policy/evaluate.ts";
 import type { Privilege } from "@sallyport/core/policy/grants.ts";
+import type { LocalPolicy } from "@sallyport/core/policy/local-policy.ts";
 import type { RevocationIndex } from "@sallyport/core/policy/revocation.ts";
 import type { AgentConfig } from "../configuration/agent-config.ts";
 import type { Accounts } from "../logins/accounts.ts";
@@ -32,7 +33,12 @@ export interface PersonalAccountsContext {
     "group" | "shim" | "stateDirectory" | "personalUids" | "trustFile" | "diskReserve"
   >;
   accounts: Accounts;
-  policy: { readonly bundle: Bundle | null; readonly revocations: RevocationIndex };
+  policy: {
+    readonly bundle: Bundle | null;
+    readonly revocations: RevocationIndex;
+    /** The host's own policies. */
+    local(): readonly LocalPolicy[];
+  };
   /** Recorded sessions that run as this account. */
   sessionsAs(account: string): number;
   /** Seconds since the epoch. */
@@ -163,7 +169,7 @@ export class PersonalAccounts {
     const ledger = this.#ledger;
     // After `leave` nothing is made any more, though this process may still run.
     if (ledger === undefined || policy.bundle === null || !existsSync(config.trustFile)) return null;
-    const desired = desiredAccounts(policy.bundle, policy.revocations, now());
+    const desired = desiredAccounts(policy.bundle, policy.revocations, now(), policy.local());
     const isWanted = (entry: LedgerEntry) =>
       desired.accounts.some((one) => one.memberId === entry.memberId && one.account === entry.account);
     for (const entry of ledger.entries) {

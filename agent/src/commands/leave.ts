@@ -21,7 +21,7 @@ export async function leaveCommand({ force, say, now, ...options }: LeaveOptions
   // Nobody can log in any more; now what the members have here goes, sudo rules first.
   const personal = new PersonalAccounts({
     ...{ config, now, accounts: new Accounts() },
-    policy: { bundle: null, revocations: new RevocationIndex() },
+    policy: { bundle: null, revocations: new RevocationIndex(), local: () => [] },
     sessionsAs: () => 0,
     report: (type, account, _memberId, detail) => {
       if (type === "account-removed") say(`Removed account ${account}`);

@@ -66,8 +66,8 @@ export class AdmissionTrail {
   }
 }
 
-/** sshd becomes the account when the signature has been verified, and not before. */
-function isLetIn({ monitor, uid }: Login, sshd: string): boolean {
+/** Has sshd let this login in? It becomes the account when the signature has been verified, and not before. */
+export function isLetIn({ monitor, uid }: Pick<Login, "monitor" | "uid">, sshd: string): boolean {
   return (
     isAlive(monitor) &&
     descendantsOf(monitor.pid).some(({ pid }) => uidOf(pid) === uid && runsSshd(pid, sshd))

@@ -4,6 +4,7 @@ import { endUserManager, hasLogindSessions, userServiceProcesses } from "../acco
 import { bootId } from "../kernel/boot-id.ts";
 import type { Cgroups } from "../kernel/cgroups.ts";
 import { descendantsOf, describeProcess, type ProcessIdentity, processTable } from "../kernel/processes.ts";
+import { isLetIn } from "../logins/admission-trail.ts";
 import type { Login } from "../logins/login.ts";
 import type { LoginRegistry } from "../logins/login-registry.ts";
 import { type AccountChanges, type AccountNote, changesSince, takeNote } from "./account-note.ts";
@@ -19,6 +20,8 @@ const CRON_SERVICE = /\/(cron|crond|anacron|cronie)\.service$/;
 
 export interface AccountRemainsContext {
   logins: LoginRegistry;
+  /** Program of sshd. */
+  sshd: string;
   cgroups: Cgroups;
   /** The accounts that members have of their own; every other one is shared with people of the host's. */
   personal: { isPersonal(account: string): boolean; readonly present: { account: string; uid: number }[] };
@@ -130,15 +133,16 @@ export class AccountRemains {
   }
 
   async #endShared(account: string, login: Login | null): Promise<void> {
-    const { cgroups, notes, onEnded, onTrouble } = this.#context;
+    const { cgroups, logins, notes, onEnded, onTrouble } = this.#context;
     await this.#attempt(account, async () => {
       const note = notes.read(account);
       if (note === null) return;
       const { uid } = note;
       const changes = changesSince(note, takeNote(account, uid));
       const what = undoChanges(changes);
-      // A login that begins from here on has a note of its own.
       notes.remove(account);
+      // Whoever is being let in just now begins with what is there now.
+      for (const one of logins.alive()) if (one.account === account && one.admitted !== null) this.#note(one);
       what.push(...(await endProcesses(() => this.#startedByJobs(note, changes))));
       if (this.#isThere(account)) {
         // It is theirs now, and ends with them.
@@ -163,8 +167,12 @@ export class AccountRemains {
     });
   }
 
+  /** Who has a certificate but has not shown its key yet is not there, and keeps nothing alive by asking. */
   #isThere(account: string): boolean {
-    return this.#context.logins.alive().some((login) => login.account === account && login.admitted !== null);
+    const { logins, sshd } = this.#context;
+    return logins
+      .alive()
+      .some((login) => login.account === account && login.admitted !== null && isLetIn(login, sshd));
   }
 
   #note({ account, uid }: Login): void {

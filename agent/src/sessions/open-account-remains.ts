@@ -9,18 +9,18 @@ import { AccountRemains, type AccountRemainsContext } from "./account-remains.ts
 
 /** What accounts are left with, put together with the agent's log and events. */
 export function openAccountRemains(
-  parts: Pick<AccountRemainsContext, "logins"> & {
+  parts: Pick<AccountRemainsContext, "logins" | "sshd"> & {
     paths: Pick<Paths, "accountNotes">;
     personal: PersonalAccounts;
     outbox: Outbox;
     log: Logger;
   },
 ): AccountRemains {
-  const { logins, personal, outbox, log } = parts;
+  const { logins, sshd, personal, outbox, log } = parts;
   const memberOf = (account: string) =>
     personal.present.find((entry) => entry.account === account)?.memberId ?? "";
   return new AccountRemains({
-    ...{ logins, personal, notes: new AccountNotes(parts.paths.accountNotes), cgroups: new Cgroups() },
+    ...{ logins, sshd, personal, notes: new AccountNotes(parts.paths.accountNotes), cgroups: new Cgroups() },
     onEnded: (account, login, processes) => {
       log.warn("what an account was left with was ended", { kind: "left-behind-ended", account, processes });
       const detail = processes.join("; ");

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { desiredAccounts } from "@sallyport/agent/accounts/desired-accounts.ts";
 import { Bundle } from "@sallyport/core/policy/bundle.ts";
+import { LocalPolicy } from "@sallyport/core/policy/local-policy.ts";
 import { type Revocation, RevocationIndex } from "@sallyport/core/policy/revocation.ts";
 
 const NOW = 1_800_000_000;
@@ -76,6 +77,19 @@ describe("accounts that should be there", () => {
     assert.deepEqual(names([engagement()], undefined, revoked("member", MEMBER)), []);
     assert.deepEqual(names([engagement()], undefined, revoked("engagement", id("eng", "a"))), []);
     assert.deepEqual(names([engagement()], undefined, revoked("certificate", "1")), ["dana"]);
+  });
+
+  it("keep no group and no sudo rule that the host's own policy takes away", () => {
+    const given = bundle([engagement({ personal: { groups: ["adm"] }, privilege: { sudo: "full" } })]);
+    const left = (policy: object) => {
+      const local = [LocalPolicy.parse({ version: 1, ...policy })];
+      const [account] = desiredAccounts(given, new RevocationIndex(), NOW, local).accounts;
+      return [account?.account, account?.groups, account?.privileges];
+    };
+    assert.deepEqual(left({}), ["dana", ["adm"], [{ sudo: "full" }]]);
+    assert.deepEqual(left({ sudo: "none" }), ["dana", ["adm"], []]);
+    assert.deepEqual(left({ deny: { vendors: ["v"] } }), ["dana", [], []]);
+    assert.deepEqual(left({ accounts: ["deploy"] }), ["dana", [], []]);
   });
 
   it("add up what several engagements give", () => {

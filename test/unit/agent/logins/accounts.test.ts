@@ -41,7 +41,7 @@ describe("accounts", () => {
   it("that stand there twice are the first: getpwnam(3), and so sshd, take that one", () => {
     const accounts = passwd(`twice:x:0:0::/root:${SHIM}`, `twice:x:1001:1001::/home/twice:${SHIM}`);
     assert.equal(accounts.get("twice")?.uid, 0);
-    assert.match(String(accounts.unsafe("twice", SHIM)), /is root/);
+    assert.match(accounts.unsafe("twice", SHIM)?.reason ?? "", /is root/);
   });
 
   it("are noticed when the file is replaced, also by one of the same size and time", () => {
@@ -72,13 +72,13 @@ describe("accounts", () => {
       ["dash", false],
     ] as const) {
       it(`${safe ? "with" : "not with"} ${shell || "no shell"}`, () => {
-        const reason = passwd(`deploy:x:1001:1001::/home/deploy:${shell}`).unsafe("deploy", SHIM);
-        if (safe) assert.equal(reason, null);
+        const unsafe = passwd(`deploy:x:1001:1001::/home/deploy:${shell}`).unsafe("deploy", SHIM);
+        if (safe) assert.equal(unsafe, null);
         else
-          assert.equal(
-            reason,
-            `login shell ${shell} runs files that the user can write before the recorder starts`,
-          );
+          assert.deepEqual(unsafe, {
+            reason: `login shell ${shell} runs files that the user can write before the recorder starts`,
+            acceptable: true,
+          });
       });
     }
 
@@ -91,11 +91,17 @@ describe("accounts", () => {
       assert.equal(passwd(`deploy:x:1:1::/:${directory.file("dash")}`).unsafe("deploy", SHIM), null);
     });
 
-    it("not as root, by whatever name, nor when unknown", () => {
+    it("not as root, by whatever name, nor when unknown, whoever would accept it", () => {
       const accounts = passwd(`toor:x:0:0::/root:${SHIM}`, `zero:x:00:0::/root:${SHIM}`);
-      assert.equal(accounts.unsafe("toor", SHIM), "account toor is root");
-      assert.equal(accounts.unsafe("zero", SHIM), "account zero is root");
-      assert.match(String(accounts.unsafe("nobody", SHIM)), /^account nobody is not in /);
+      for (const [name, reason] of [
+        ["toor", /^account toor is root$/],
+        ["zero", /^account zero is root$/],
+        ["nobody", /^account nobody is not in /],
+      ] as const) {
+        const unsafe = accounts.unsafe(name, SHIM);
+        assert.match(unsafe?.reason ?? "", reason);
+        assert.equal(unsafe?.acceptable, false);
+      }
     });
   });
 

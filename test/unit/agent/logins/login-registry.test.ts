@@ -58,7 +58,7 @@ describe("the registry of logins", () => {
     assert.equal(statSync(directory.file(`logins/${files()[0]}`)).mode & 0o777, 0o600);
   });
 
-  it("forgets connections that are over, by and by and after a restart", async () => {
+  it("forgets connections that are over, and says which, after a restart too", async () => {
     const registry = open();
     const sshd = spawn("cat", { stdio: ["pipe", "ignore", "inherit"] });
     const { pid, startTime } = processStat(sshd.pid ?? 0) ?? { pid: 0, startTime: 0 };
@@ -68,9 +68,15 @@ describe("the registry of logins", () => {
     assert.equal(files().length, 2);
     sshd.stdin.end();
     await once(sshd, "exit");
-    assert.equal(open().get({ pid, startTime }), undefined);
+    assert.deepEqual(
+      open()
+        .sweep()
+        .map(({ monitor }) => monitor),
+      [{ pid, startTime }],
+    );
     assert.equal(files().length, 1);
-    registry.sweep();
+    assert.equal(registry.sweep().length, 1);
+    assert.deepEqual(registry.sweep(), []);
     assert.equal(registry.get({ pid, startTime }), undefined);
     assert.deepEqual(registry.get(self), login());
   });

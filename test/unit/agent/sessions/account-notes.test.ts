@@ -5,14 +5,14 @@ import { AccountNotes } from "../../../../agent/src/sessions/account-notes.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
 describe("notes on shared accounts", () => {
+  const place = temporaryDirectory();
   it("are taken once, found by a later agent, and removed", () => {
-    const directory = temporaryDirectory();
-    const notes = new AccountNotes(directory);
+    const notes = new AccountNotes(place.path);
     notes.take("deploy", 60_001);
     const first = notes.read("deploy");
     notes.take("deploy", 60_001);
     notes.close();
-    const later = new AccountNotes(directory);
+    const later = new AccountNotes(place.path);
     assert.deepEqual(later.read("deploy"), first);
     assert.deepEqual(later.accounts, ["deploy"]);
     later.remove("deploy");
@@ -20,9 +20,8 @@ describe("notes on shared accounts", () => {
   });
 
   it("that a crash has cut off are none, and are taken anew", () => {
-    const directory = temporaryDirectory();
-    writeFileSync(join(directory, "deploy"), '{"v":1,"acc');
-    const notes = new AccountNotes(directory);
+    writeFileSync(join(place.path, "deploy"), '{"v":1,"acc');
+    const notes = new AccountNotes(place.path);
     assert.equal(notes.read("deploy"), null);
     assert.deepEqual(notes.accounts, []);
     notes.take("deploy", 60_001);
