@@ -181,6 +181,15 @@ describe("the socket that a session's shim asks", () => {
     assert.deepEqual(Buffer.from(tickets[0]?.command ?? "", "base64"), bytes);
   });
 
+  it("refuses a command that its recording could not hold", async () => {
+    const monitor = start(undefined, {}, { env: { SSH_ORIGINAL_COMMAND: "x".repeat(70_000) } });
+    assert.match(
+      await told(monitor),
+      /^sallyport: This command is too long to be recorded\. Put it into a script/,
+    );
+    assert.deepEqual([tickets, refusals], [[], ["command-too-long"]]);
+  });
+
   for (const [what, code, begin] of [
     ["a shim below no login", "no-login", () => sshd.start(asSshd())],
     ["a shim whose login is another connection's", "no-login", () => [start(), sshd.start(asSshd())].at(-1)],
