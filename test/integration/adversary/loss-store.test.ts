@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { existsSync, globSync, mkdirSync, renameSync, rmdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { until } from "../../../demo/light-host/until.ts";
@@ -30,6 +29,7 @@ describe("a control plane whose disk is in trouble", () => {
     return stdout.split("\n").filter((name) => name.startsWith("ses_"));
   };
   const linksMade = () => agentLog(world).filter(({ message }) => message.startsWith("connected")).length;
+  const asRoot = async (...argv: string[]) => assert.equal((await run(argv)).status, 0, argv.join(" "));
   const fileOf = (id: string) => globSync(join(recordings, "*", `${id}.spr`))[0] ?? "";
 
   async function isStoredWhole(id: string, shown: Buffer): Promise<void> {
@@ -40,11 +40,11 @@ describe("a control plane whose disk is in trouble", () => {
 
   describe("because it is full", () => {
     let outcome: Awaited<ReturnType<typeof login>>;
-    before(() => {
+    before(async () => {
       mkdirSync(recordings, { recursive: true, mode: 0o700 });
-      execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m,mode=0700", "small", recordings]);
+      await asRoot("mount", "-t", "tmpfs", "-o", "size=1m,mode=0700", "small", recordings);
     });
-    after(() => execFileSync("umount", ["--lazy", recordings]));
+    after(() => asRoot("umount", "--lazy", recordings));
 
     it("ends no session and refuses none, and uploads wait on the host", async () => {
       outcome = await login(`${RANDOM_TEXT}; exit 61`);
@@ -63,7 +63,7 @@ describe("a control plane whose disk is in trouble", () => {
     });
 
     it("has all of it, by itself, when there is room", async () => {
-      execFileSync("mount", ["-o", "remount,size=64m", recordings]);
+      await asRoot("mount", "-o", "remount,size=64m", recordings);
       for (const status of [61, 62]) await sessionWhere(alice, (one) => one.exitStatus === status, 30_000);
       assert.ok(await until(async () => (await waiting()).length === 0, 5_000));
       const { id } = await sessionWhere(alice, (one) => one.exitStatus === 61);

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { generateKeyPairSync, type KeyObject } from "node:crypto";
 import {
   appendFileSync,
@@ -23,6 +22,7 @@ import { isSallyportError } from "@sallyport/core/errors.ts";
 import { type Block, parseBlock, sealBlock } from "@sallyport/core/recording/block.ts";
 import { verifyRecording } from "@sallyport/core/recording/chain.ts";
 import sinon from "sinon";
+import { run } from "../../fixtures/processes.ts";
 import { makeRecording } from "../../integration/control-plane/support/host.ts";
 import { makeWorld, type World } from "./support/world.ts";
 
@@ -230,7 +230,7 @@ describe("recordings store", () => {
     const [sick, well] = [makeRecording(web1, MEMBER), makeRecording(web1, MEMBER)];
     const pipe = recordingFile(directory, web1.id, sick.session);
     await send(well.blocks[0]); // makes the directory
-    execFileSync("mkfifo", [pipe]); // to be opened only when somebody reads
+    await run(["mkfifo", pipe]); // to be opened only when somebody reads
     const clock = sinon.useFakeTimers({
       toFake: ["setTimeout", "clearTimeout"],
       shouldClearNativeTimers: true,

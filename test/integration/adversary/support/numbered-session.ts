@@ -69,6 +69,6 @@ export class NumberedSession {
 }
 
 /** The command of a plan; its mark is in it, so that the list of sessions tells which is which. */
-export function commandOf({ mark, lines, burst, pause, terminal }: NumberedPlan): string {
+function commandOf({ mark, lines, burst, pause, terminal }: NumberedPlan): string {
   return `perl -e '${PROGRAM}' ${mark} ${lines} ${burst} ${pause} ${terminal ? 0 : 1}`;
 }
