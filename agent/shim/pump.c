@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
@@ -27,7 +28,7 @@ struct pump {
   struct buffer to_recorder, to_child;
   struct buffer *from_recorder;
   struct outward output, error;
-  bool user_eof, child_reaped, status_sent, finishing, gone;
+  bool user_eof, child_reaped, status_sent, finishing, gone, recorder_lost;
   uint8_t status[2]; /* 0 exit status | 1 signal, value */
 };
 
@@ -168,7 +169,7 @@ static void serve_frames(struct pump *p) {
 static void from_recorder(struct pump *p) {
   uint8_t chunk[2 * CHUNK_MAX];
   ssize_t got = take(p->recorder, chunk, sizeof chunk);
-  if (got < 0) p->gone = true;
+  if (got < 0) p->gone = p->recorder_lost = true;
   if (got <= 0) return;
   buffer_append(p->from_recorder, chunk, (size_t)got);
   serve_frames(p);
@@ -181,7 +182,8 @@ static void flush_outward(struct pump *p, struct outward *stream, int fd) {
 }
 
 static void flush(struct pump *p) {
-  if (!p->finishing && p->to_recorder.length > 0 && buffer_flush(&p->to_recorder, p->recorder, SIZE_MAX) < 0) p->gone = true;
+  if (!p->finishing && p->to_recorder.length > 0 && buffer_flush(&p->to_recorder, p->recorder, SIZE_MAX) < 0)
+    p->gone = p->recorder_lost = true;
   if (p->streams.input >= 0) {
     if (buffer_flush(&p->to_child, p->streams.input, SIZE_MAX) < 0) {
       close_stream(&p->streams.input); /* the command reads no more; sshd would drop its input too */
@@ -237,6 +239,12 @@ static int leave_like(const uint8_t status[2]) {
   return EXIT_UNAVAILABLE; /* not a signal that anything dies of */
 }
 
+/* The one thing that is ever shown and not recorded: that nothing can be recorded any more. */
+static void say_recorder_lost(bool pty) {
+  static const char text[] = "sallyport: This session cannot be recorded any longer, so it ends. Log in again.";
+  dprintf(STDERR_FILENO, pty ? "\r\n%s\r\n" : "%s\n", text);
+}
+
 int pump(int recorder, struct buffer *from, pid_t child, struct streams *streams) {
   struct pump p = {.recorder = recorder, .from_recorder = from, .child = child, .streams = *streams};
   static const int handled[] = {SIGCHLD, SIGWINCH, SIGHUP, SIGINT, SIGTERM, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM};
@@ -261,5 +269,6 @@ int pump(int recorder, struct buffer *from, pid_t child, struct streams *streams
   if (p.finishing) return leave_like(p.status);
   /* The recorder or the contractor is gone: the session ends. Closing our end tells the recorder, which hangs up. */
   signal_command(&p, SIGHUP);
+  if (p.recorder_lost) say_recorder_lost(p.streams.pty);
   return EXIT_UNAVAILABLE;
 }

@@ -12,6 +12,9 @@ const UNAVAILABLE =
   "sallyport: this host cannot record sessions right now, so none may start. Try again in a minute.\n";
 const SECRET = "SECRET";
 
+/** What the shim says by itself when its recorder is gone: the one thing that is shown and not recorded. */
+const LOST = "sallyport: This session cannot be recorded any longer, so it ends. Log in again.\n";
+
 describe("the shim", () => {
   const directory = temporaryDirectory("suite");
   let shim: SanitizedShim;
@@ -163,7 +166,7 @@ describe("the shim", () => {
         5,
       ],
       ["left", shimFrame("z", Buffer.of(0, 5)), ["", ""], 5],
-      ["hung up", Buffer.alloc(0), ["", ""], 254],
+      ["hung up", Buffer.alloc(0), ["", LOST], 254],
       ["released one byte too much", ack(7), ["", ""], 254],
       ["released too much of errors", ack(6, 5), [SECRET, ""], 254],
       ["released 2³²−1 bytes", ack(0xffffffff), ["", ""], 254],
@@ -172,10 +175,10 @@ describe("the shim", () => {
       ["sent output itself", shimFrame("d", Buffer.from("mine")), ["", ""], 254],
       ["sent a short release", shimFrame("a", Buffer.alloc(7)), ["", ""], 254],
       ["sent an end too long", shimFrame("z", Buffer.alloc(3)), ["", ""], 254],
-      ["sent a frame of length 0", Buffer.alloc(4), ["", ""], 254],
-      ["sent a frame of length 2³²−1", Buffer.alloc(4, 0xff), ["", ""], 254],
+      ["sent a frame of length 0", Buffer.alloc(4), ["", LOST], 254],
+      ["sent a frame of length 2³²−1", Buffer.alloc(4, 0xff), ["", LOST], 254],
       ["sent an unknown frame", shimFrame("?"), ["", ""], 254],
-      ["sent half a frame", Buffer.from("00000009610000", "hex"), ["", ""], 254],
+      ["sent half a frame", Buffer.from("00000009610000", "hex"), ["", LOST], 254],
       [
         "sent text between bytes that wait",
         Buffer.concat([shimFrame("t", Buffer.from("ours")), shimFrame("z", Buffer.of(0, 1))]),
