@@ -28,6 +28,7 @@ import { RecorderPool } from "./recorders/recorder-pool.ts";
 import { recover, recoverForgotten, recoverLost, recoverOrphans } from "./recordings/recovery.ts";
 import { Reports } from "./reports.ts";
 import { endLoginsThatMust } from "./sessions/end-logins.ts";
+import { isGenuineShim } from "./sessions/genuine-shim.ts";
 import { LoginGuard } from "./sessions/guard-logins.ts";
 import { openAccountRemains } from "./sessions/open-account-remains.ts";
 import { createSessionServer } from "./sessions/session-server.ts";
@@ -236,6 +237,7 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
     host: pinned.host,
     sshd: config.sshd,
     shim: config.shim,
+    isShim: (process) => isGenuineShim(process, config.shim),
     shell: config.shell,
     durability: config.durability,
     onLetIn: (login) => trail.letIn(login.monitor),

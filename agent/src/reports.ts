@@ -42,7 +42,9 @@ export class Reports {
   }
 
   sessionRefused(login: Login | null, code: string, detail: string): void {
-    this.#channels.log.info("session refused", { account: login?.account, code, detail });
+    // Without a login it may be anybody on this host, any number of times: a warning that repeats is only counted.
+    const level = login === null ? "warn" : "info";
+    this.#channels.log.log(level, "session refused", { account: login?.account, code, detail });
   }
 
   sessionEndedByPolicy(live: LiveSession, code: string, detail: string, told: string): void {

@@ -3,6 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import { SallyportError } from "@sallyport/core/errors.ts";
+import { type AuditLog, openAuditLog } from "./audit/audit-log.ts";
 import type { Configuration } from "./config/configuration.ts";
 import { readConfigFile } from "./config/load-configuration.ts";
 import type { Environment } from "./environment.ts";
@@ -33,8 +34,10 @@ export async function startControlPlane(
 ): Promise<RunningControlPlane> {
   const store = await openStore(configured);
   try {
+    const { db, keysDirectory: directory } = store;
+    const auditLog = await openAuditLog({ db, environment, directory, url: configured.url });
     await loadPolicy(configured, store, environment);
-    return await serve(configured, store, environment);
+    return await serve(configured, store, auditLog, environment);
   } catch (error) {
     await store.db.destroy();
     throw error;
@@ -44,6 +47,7 @@ export async function startControlPlane(
 async function serve(
   configured: Configuration,
   store: Store,
+  auditLog: AuditLog,
   environment: Environment,
 ): Promise<RunningControlPlane> {
   const server = createServer();
@@ -61,11 +65,12 @@ async function serve(
   const rateLimit = new RateLimit(clock, config.rateLimit);
   const recordings = new RecordingStore({ db, environment, directory: store.recordingsDirectory });
   const bundles = new Bundles({ db, clock, policyKey: keys.policy, lease: config.lease });
-  const app = createApp({ ...store, environment, config, issuerKeys, hosts, rateLimit });
+  const app = createApp({ ...store, environment, config, issuerKeys, hosts, rateLimit, auditLog });
   server.on("request", getRequestListener(app.fetch, { overrideGlobalObjects: false }));
   const { lease, url } = config;
   const links = acceptLinks(server, { db, environment, bundles, recordings, lease, url, connected: hosts });
   issuerKeys.start();
+  auditLog.start();
   return {
     url,
     reloadPolicy: async () => {
@@ -81,6 +86,7 @@ async function serve(
       await closed;
       clearTimeout(cut);
       await recordings.idle();
+      await auditLog.close();
       await db.destroy();
     },
   };

@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { isSallyportError, SallyportError } from "@sallyport/core/errors.ts";
+import { renewAuditLog } from "./audit/renew-audit-log.ts";
 import { loadConfiguration } from "./config/load-configuration.ts";
 import { startControlPlane } from "./control-plane.ts";
 import { systemRandom } from "./environment.ts";
@@ -23,6 +24,12 @@ Usage:
       Prints a token with which one host of that name may enrol, once, within 24 hours.
       Example: node control-plane/src/main.ts join-token --config /etc/sallyport/control-plane.yaml \\
                  --name web-1 --address 192.0.2.7 --port 22 --label env=production
+
+  main.ts renew-audit-log --config FILE --reason TEXT
+      Begins a new audit log with a new key, over what the database has, and prints the key to verify it with; the old
+      key and its last checkpoint are set aside. For when the old log cannot go on; stop the control plane before.
+      Example: node control-plane/src/main.ts renew-audit-log --config /etc/sallyport/control-plane.yaml \\
+                 --reason "database restored from the backup of 2 November"
 `;
 
 const environment = { clock: Date.now, random: systemRandom, log: createLog() };
@@ -35,7 +42,12 @@ async function main(argv: string[]): Promise<void> {
   if (values.config === undefined) throw usage("--config FILE is missing");
   if (command === "serve") return serve(values.config);
   if (command === "join-token") return joinToken(values.config, values);
-  throw usage(command === undefined ? "serve or join-token is missing" : `there is no command ${command}`);
+  if (command === "renew-audit-log") return renew(values.config, values.reason);
+  throw usage(
+    command === undefined
+      ? "serve, join-token or renew-audit-log is missing"
+      : `there is no command ${command}`,
+  );
 }
 
 function readArguments(argv: string[]) {
@@ -49,6 +61,7 @@ function readArguments(argv: string[]) {
         address: { type: "string" },
         port: { type: "string" },
         label: { type: "string", multiple: true },
+        reason: { type: "string" },
         help: { type: "boolean", short: "h" },
       },
     });
@@ -86,6 +99,18 @@ async function joinToken(file: string, values: ReturnType<typeof readArguments>[
   try {
     const token = await makeJoinToken({ db, environment, config, keys }, request.data, "command line");
     process.stdout.write(`${token}\n`);
+  } finally {
+    await db.destroy();
+  }
+}
+
+async function renew(file: string, reason = ""): Promise<void> {
+  if (!/^[^\p{Cc}]{1,500}$/u.test(reason)) throw usage("--reason TEXT is missing, or no line of text");
+  const config = loadConfiguration(file);
+  const { db, keysDirectory: directory } = await openStore(config);
+  try {
+    const key = await renewAuditLog({ db, environment, directory, url: config.url }, reason);
+    process.stdout.write(`${key}\n`);
   } finally {
     await db.destroy();
   }

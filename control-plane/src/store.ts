@@ -10,6 +10,7 @@ export interface Store {
   db: Database;
   keys: Keys;
   recordingsDirectory: string;
+  keysDirectory: string;
 }
 
 /** Opens keys and database, making both on the first start. Fails when one is there without the other. */
@@ -17,7 +18,8 @@ export async function openStore(config: Pick<Configuration, "dataDirectory">): P
   const directory = config.dataDirectory;
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const file = join(directory, "sallyport.db");
-  const keys = openKeys(join(directory, "keys"), { file, exists: existsSync(file) });
+  const keysDirectory = join(directory, "keys");
+  const keys = openKeys(keysDirectory, { file, exists: existsSync(file) });
   const db = await openDatabase(file);
-  return { db, keys, recordingsDirectory: join(directory, "recordings") };
+  return { db, keys, recordingsDirectory: join(directory, "recordings"), keysDirectory };
 }

@@ -12,6 +12,10 @@ export type ErrorCode =
   | "recording-broken-chain"
   | "recording-bad-signature"
   | "recording-incomplete"
+  // the audit log
+  | "log-malformed"
+  | "log-bad-signature"
+  | "log-inconsistent"
   // messages between our own parts
   | "message-malformed"
   | "message-too-large"

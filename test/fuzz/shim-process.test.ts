@@ -217,7 +217,7 @@ describe("fuzz: the shim against peers that say anything", function () {
           const sent = Buffer.concat(
             known.map((step) => ("bytes" in step ? step.bytes : Buffer.alloc(0))),
           ).toString("latin1");
-          const shown = terminal.bytes.toString("latin1").replace(/sallyport: [^\n]*\n/, "");
+          const shown = terminal.bytes.toString("latin1").replace(/(\r\n)?sallyport: [^\n]*\n/g, "");
           assert.ok(isWithin(shown, sent), JSON.stringify({ shown, sent }));
         },
         PROCESSES / 3,

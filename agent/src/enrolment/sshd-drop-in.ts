@@ -36,15 +36,9 @@ export function sshdSettings(userCaKeys: string, config: AgentConfig): SshdSetti
     ["ForceCommand", `${config.shim} session`],
     ["PermitUserRC", "no"],
     ["PermitTTY", "yes"],
-    // Forwarding is off unless the agent's answer to this login grants it: that begins with `restrict`.
-    ["DisableForwarding", "no"],
-    ["AllowTcpForwarding", "yes"],
-    ["AllowAgentForwarding", "yes"],
-    ["X11Forwarding", "yes"],
-    ["X11UseLocalhost", "yes"],
+    // Forwarding is off unless the agent's answer to this login grants it: that begins with `restrict`. What the operator
+    // has forbidden in general stays forbidden.
     ["GatewayPorts", "no"],
-    ["PermitOpen", "any"],
-    ["PermitListen", "any"],
     ["AllowStreamLocalForwarding", "no"],
     ["PermitTunnel", "no"],
   ];

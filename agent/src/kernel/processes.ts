@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { printable } from "@sallyport/core/terminal-text.ts";
 import { peerAddressOf } from "./system-calls.ts";
 
@@ -60,6 +60,14 @@ export function uidOf(pid: number): number | null {
   } catch {
     return null;
   }
+}
+
+/**
+ * True where the kernel lets the process's own user look into it: one that has changed its uid, as sshd's does, belongs to
+ * root below /proc until it starts another program (PR_GET_DUMPABLE(2const)).
+ */
+export function isUsersOwn(pid: number): boolean {
+  return statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid !== 0;
 }
 
 /** The file that a process runs, or null. An sshd replaced by an upgrade reads as "… (deleted)". */

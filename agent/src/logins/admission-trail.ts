@@ -1,6 +1,13 @@
 import type { HostEvent } from "@sallyport/core/messages/host-link.ts";
 import { troubleEvent } from "../events.ts";
-import { descendantsOf, isAlive, type ProcessIdentity, runsSshd, uidOf } from "../kernel/processes.ts";
+import {
+  descendantsOf,
+  isAlive,
+  type ProcessIdentity,
+  processTable,
+  runsSshd,
+  uidOf,
+} from "../kernel/processes.ts";
 import type { Login } from "./login.ts";
 
 /** How often a login that has no session yet is looked at, while there is one. */
@@ -55,8 +62,10 @@ export class AdmissionTrail {
   }
 
   #look(): void {
+    // Anybody who has seen a certificate can have many wait: one look at /proc does for all.
+    const table = processTable();
     for (const [key, { login, event }] of this.#waiting) {
-      if (isLetIn(login, this.#context.sshd)) this.letIn(login.monitor);
+      if (isLetIn(login, this.#context.sshd, table)) this.letIn(login.monitor);
       else if (!isAlive(login.monitor)) {
         this.#waiting.delete(key);
         this.#context.add(unfinished(event));
@@ -67,10 +76,14 @@ export class AdmissionTrail {
 }
 
 /** Has sshd let this login in? It becomes the account when the signature has been verified, and not before. */
-export function isLetIn({ monitor, uid }: Pick<Login, "monitor" | "uid">, sshd: string): boolean {
+export function isLetIn(
+  { monitor, uid }: Pick<Login, "monitor" | "uid">,
+  sshd: string,
+  table = processTable(),
+): boolean {
   return (
     isAlive(monitor) &&
-    descendantsOf(monitor.pid).some(({ pid }) => uidOf(pid) === uid && runsSshd(pid, sshd))
+    descendantsOf(monitor.pid, table).some(({ pid }) => uidOf(pid) === uid && runsSshd(pid, sshd))
   );
 }
 

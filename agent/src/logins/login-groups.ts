@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import type { Cgroups } from "../kernel/cgroups.ts";
-import type { ProcessIdentity } from "../kernel/processes.ts";
+import { type ProcessIdentity, processStat } from "../kernel/processes.ts";
 
 /** pam_systemd(8) puts each connection into a scope of its own. */
 const SESSION_SCOPE = /^\/user\.slice\/user-[0-9]+\.slice\/session-[^/]+\.scope$/;
@@ -26,11 +26,14 @@ export class LoginGroups {
 
   /**
    * Begins to move the sshd process of a connection into a group, in good time: what it forks after that is in it too.
-   * Where logind does it (when the PAM session opens) there is nothing to do.
+   * Where logind does it (when the PAM session opens) there is nothing to do; unless sshd was started by hand by somebody
+   * who is logged in: then the connection is in that one's scope, and logind would leave it there.
    */
   prepare(monitor: ProcessIdentity): void {
-    if (!this.#cgroups.available || this.#byLogind()) return;
-    const group = this.#own(monitor);
+    if (!this.#cgroups.available) return;
+    if (this.#byLogind() && !SESSION_SCOPE.test(this.#cgroups.of(monitor.pid) ?? "")) return;
+    if (this.of(monitor) !== null) return; // it asks a second time
+    const group = this.own(monitor);
     if (this.#moving.has(group) || this.#cgroups.of(monitor.pid) === group) return;
     const moving = this.#cgroups.move(monitor.pid, group);
     this.#moving.set(group, moving);
@@ -43,11 +46,11 @@ export class LoginGroups {
    */
   async settle(monitor: ProcessIdentity, chain: readonly number[]): Promise<string | null> {
     if (!this.#cgroups.available) return null;
-    const own = this.#own(monitor);
+    const own = this.own(monitor);
     await this.#moving.get(own);
     const shim = chain.at(-1);
     const group = shim === undefined ? null : this.#cgroups.of(shim);
-    if (group !== null && (group === own || SESSION_SCOPE.test(group))) return group;
+    if (group !== null && this.#isOf(monitor, group)) return group;
     for (const pid of [monitor.pid, ...chain]) if (!(await this.#cgroups.move(pid, own))) return null;
     return own;
   }
@@ -55,7 +58,14 @@ export class LoginGroups {
   /** The group that a connection is in now; null where it has none of its own. */
   of(monitor: ProcessIdentity): string | null {
     const group = this.#cgroups.of(monitor.pid);
-    return group !== null && (group === this.#own(monitor) || SESSION_SCOPE.test(group)) ? group : null;
+    return group !== null && this.#isOf(monitor, group) ? group : null;
+  }
+
+  /** A scope that sshd's listener is in as well is an administrator's, who would be ended with the login. */
+  #isOf(monitor: ProcessIdentity, group: string): boolean {
+    if (group === this.own(monitor)) return true;
+    const listener = processStat(monitor.pid)?.parent;
+    return SESSION_SCOPE.test(group) && (listener === undefined || this.#cgroups.of(listener) !== group);
   }
 
   /** Removes groups of ours that nothing is in any more. Logind removes its own. */
@@ -63,12 +73,8 @@ export class LoginGroups {
     for (const name of this.#cgroups.below(this.#base)) this.#cgroups.remove(`${this.#base}/${name}`);
   }
 
-  /** Groups of ours, also those of logins before a restart of the agent. */
-  all(): string[] {
-    return this.#cgroups.below(this.#base).map((name) => `${this.#base}/${name}`);
-  }
-
-  #own({ pid, startTime }: ProcessIdentity): string {
+  /** Our group for a connection, whether it is there or not. */
+  own({ pid, startTime }: ProcessIdentity): string {
     return `${this.#base}/login-${pid}-${startTime}`;
   }
 }

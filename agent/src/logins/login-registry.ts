@@ -44,16 +44,28 @@ export class LoginRegistry {
     this.#keep(key, login);
   }
 
-  /** Forgets connections that are over, and returns them: what they left behind is still to be ended. */
+  /**
+   * Takes the connections that are over and returns them: what they left behind is still to be ended, and until that is
+   * done (`forget`) they are kept for an agent after this one.
+   */
   sweep(): Login[] {
     const over: Login[] = [];
     for (const [key, login] of this.#logins) {
       if (isAlive(login.monitor)) continue;
       over.push(login);
       this.#logins.delete(key);
-      rmSync(join(this.#directory, key), { force: true });
     }
     return over;
+  }
+
+  /** A connection that `sweep` gave is done with. */
+  forget({ monitor }: Login): void {
+    rmSync(join(this.#directory, keyOf(monitor)), { force: true });
+  }
+
+  /** A connection that `sweep` gave is not done with: it gives it again. */
+  putBack(login: Login): void {
+    this.#logins.set(keyOf(login.monitor), login);
   }
 
   #keep(key: string, login: Login): void {

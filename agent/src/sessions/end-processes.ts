@@ -27,16 +27,17 @@ export async function endLogin(login: MarkedLogin, cgroups: Cgroups): Promise<vo
 
 /**
  * Kills what is left of a login, but not its monitor, until nothing is. What forks faster than it is killed is ended by
- * its control group, monitor included.
+ * its control group, monitor included. False when something is left all the same.
  */
-export async function endRemains(login: MarkedLogin, cgroups: Cgroups): Promise<void> {
+export async function endRemains(login: MarkedLogin, cgroups: Cgroups): Promise<boolean> {
   for (let round = 0; round < ROUNDS; round++) {
     const left = processesOf(login, cgroups);
-    if (left.length === 0) return;
+    if (left.length === 0) return true;
     if (round >= PATIENT_ROUNDS && login.marks?.group != null) cgroups.kill(login.marks.group);
     for (const process of left) signalProcess(process, "SIGKILL");
     await pause(ROUND_MS);
   }
+  return false;
 }
 
 function pause(ms: number): Promise<void> {

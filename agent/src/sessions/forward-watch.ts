@@ -1,4 +1,4 @@
-import { descendantsOf, type ProcessIdentity, processTable, runsSshd } from "../kernel/processes.ts";
+import { type ProcessIdentity, type ProcessStat, processTable, runsSshd } from "../kernel/processes.ts";
 import { socketInodesOf, tcpSocketsOf } from "../kernel/tcp-sockets.ts";
 import type { Login } from "../logins/login.ts";
 import type { LoginRegistry } from "../logins/login-registry.ts";
@@ -46,7 +46,9 @@ export class ForwardWatch {
   /** One round. */
   look(): void {
     const logins = this.#context.logins.alive().filter((login) => login.forwarding);
-    const found = new Map(logins.flatMap((login) => this.#of(login)));
+    const children =
+      logins.length === 0 ? new Map() : Map.groupBy(processTable().values(), ({ parent }) => parent);
+    const found = new Map(logins.flatMap((login) => this.#of(login, children)));
     for (const [key, { login, forward }] of this.#open) {
       if (found.has(key)) continue;
       this.#open.delete(key);
@@ -60,11 +62,14 @@ export class ForwardWatch {
     if (logins.length === 0) this.stop();
   }
 
-  #of(login: Login): [string, { login: Login; forward: ForwardedConnection }][] {
+  #of(
+    login: Login,
+    children: ReadonlyMap<number, ProcessStat[]>,
+  ): [string, { login: Login; forward: ForwardedConnection }][] {
     const { monitor } = login;
     // The contractor's own connection is the monitor's too; a forwarded one is its child's alone.
     const own = new Set(socketInodesOf(monitor.pid));
-    return this.#sshdBelow(monitor).flatMap(({ pid }) => {
+    return this.#sshdBelow(monitor, children).flatMap(({ pid }) => {
       const inodes = new Set(socketInodesOf(pid).filter((inode) => !own.has(inode)));
       if (inodes.size === 0) return [];
       return tcpSocketsOf(pid)
@@ -79,10 +84,7 @@ export class ForwardWatch {
     });
   }
 
-  #sshdBelow(monitor: ProcessIdentity): ProcessIdentity[] {
-    const table = processTable();
-    return descendantsOf(monitor.pid, table).filter(
-      ({ pid, parent }) => parent === monitor.pid && runsSshd(pid, this.#context.sshd),
-    );
+  #sshdBelow(monitor: ProcessIdentity, children: ReadonlyMap<number, ProcessStat[]>): ProcessIdentity[] {
+    return (children.get(monitor.pid) ?? []).filter(({ pid }) => runsSshd(pid, this.#context.sshd));
   }
 }

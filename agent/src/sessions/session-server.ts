@@ -29,6 +29,8 @@ export interface SessionServerContext {
   host: { id: string; name: string };
   sshd: string;
   shim: string;
+  /** Is this child of sshd's the shim itself, in surroundings that are sshd's own? */
+  isShim(process: ProcessStat): boolean;
   /** Shell inside the recording, for accounts whose login shell is the shim. */
   shell: string;
   /** What every session here has at least, whatever its engagement says. */
@@ -67,13 +69,16 @@ const NOT_A_LOGIN =
 export function createSessionServer(context: SessionServerContext): Server {
   return createServer((socket) => {
     const reader = new ShimFrameReader();
+    let asked = false;
     socket.setTimeout(10_000, () => socket.destroy());
     socket.on("error", () => {});
     socket.on("data", (chunk) => {
+      if (asked) return; // one question, one answer
       const frames = reader.push(chunk);
       if (frames === null) socket.destroy();
       const [frame] = frames ?? [];
       if (frame === undefined) return;
+      asked = true;
       reply(context, socket, frame.type, Buffer.from(frame.data)).then(
         (bytes) => socket.end(bytes),
         () => socket.destroy(),
@@ -151,6 +156,8 @@ function findLogin(
     monitor === null ? undefined : context.logins.get({ pid: monitor.pid, startTime: monitor.startTime });
   if (shim === null || login === undefined) throw new SessionRefused("no-login", NOT_A_LOGIN, null);
   if (login.uid !== uid) throw new SessionRefused("wrong-uid", NOT_A_LOGIN, login);
+  // Where the login shell runs files of the user's, they could speak like the shim, and keep for themselves what they run.
+  if (!context.isShim(shim)) throw new SessionRefused("no-shim", NOT_A_LOGIN, login);
   return { shim, login };
 }
 

@@ -1,8 +1,8 @@
 import type { Cgroups } from "../kernel/cgroups.ts";
+import { ProcessSnapshot } from "../kernel/process-snapshot.ts";
 import {
   ageOf,
   describeProcess,
-  executableOf,
   isAlive,
   type ProcessIdentity,
   type ProcessStat,
@@ -12,6 +12,7 @@ import type { Login } from "../logins/login.ts";
 import type { LoginGroups } from "../logins/login-groups.ts";
 import type { LoginRegistry } from "../logins/login-registry.ts";
 import { endLogin, endRemains } from "./end-processes.ts";
+import { isGenuineShim } from "./genuine-shim.ts";
 import { marksOf, processesOf, straysOf } from "./login-processes.ts";
 
 /** A stray is killed at the second sight, so within twice this. */
@@ -21,7 +22,7 @@ const SHIM_LEAVES_MS = 30_000;
 const POLL_MS = 25;
 /** Logins that are looked at in one go, about a millisecond's work. */
 const AT_A_TIME = 4;
-/** A shim has its session, or has left, within this; in seconds. */
+/** A shim has its session, or has left, within this; in seconds. And a recorder has come back to an agent that starts. */
 const ASKING_S = 15;
 
 export interface WatchdogContext {
@@ -49,6 +50,8 @@ export class Watchdog {
   #seen = new Set<string>();
   #looking = false;
   readonly #leaving = new Set<ProcessIdentity>();
+  readonly #begun = performance.now();
+  readonly #toldLeft = new WeakSet<Login>();
 
   constructor(context: WatchdogContext) {
     this.#context = context;
@@ -73,8 +76,9 @@ export class Watchdog {
       const logins = this.#context.logins.alive();
       const seen = new Set<string>();
       const endings: Promise<void>[] = [];
+      const now = new ProcessSnapshot();
       for (const [index, login] of logins.entries()) {
-        endings.push(this.#guard(login, seen));
+        endings.push(this.#guard(login, seen, now));
         // With hundreds of them, a login that asks meanwhile must not wait for the whole round.
         if (index % AT_A_TIME === AT_A_TIME - 1) await new Promise(setImmediate);
       }
@@ -100,38 +104,39 @@ export class Watchdog {
 
   #endLeftBehind(monitor: ProcessIdentity): void {
     const login = this.#context.logins.get(monitor);
-    const strays = login === undefined ? [] : this.#straysOf(login);
-    if (login !== undefined && strays.length > 0) this.#kill(login, "left-behind-ended", strays);
+    if (login === undefined) return;
+    // What sshd has started is another session, that begins on the same connection.
+    const { left } = this.#straysOf(login);
+    if (left.length > 0) this.#kill(login, "left-behind-ended", left);
   }
 
-  async #guard(login: Login, seen: Set<string>): Promise<void> {
+  async #guard(login: Login, seen: Set<string>, now: ProcessSnapshot): Promise<void> {
     const again: ProcessStat[] = [];
-    for (const stray of this.#straysOf(login)) {
+    const { early, left } = this.#straysOf(login, now);
+    for (const stray of [...early, ...left]) {
       const key = `${stray.pid}-${stray.startTime}`;
       seen.add(key);
       if (this.#seen.has(key)) again.push(stray);
     }
     if (again.length === 0) return;
     // Straight below sshd something ran instead of the recorder: the login is not what was admitted.
-    const past = again.filter((stray) => stray.parent === login.monitor.pid || this.#isOfSshd(login, stray));
-    this.#kill(login, past.length > 0 ? "watchdog-killed" : "left-behind-ended", again);
-    if (past.length > 0) await endLogin(login, this.#context.cgroups);
+    const past = again.some((stray) => early.includes(stray));
+    this.#kill(login, past ? "watchdog-killed" : "left-behind-ended", again);
+    if (past) await endLogin(login, this.#context.cgroups);
   }
 
-  #isOfSshd(login: Login, stray: ProcessStat): boolean {
-    return executableOf(stray.parent) === this.#context.sshd && stray.parent !== login.monitor.pid;
-  }
-
-  #straysOf(login: Login): ProcessStat[] {
+  #straysOf(login: Login, now = new ProcessSnapshot()): ReturnType<typeof straysOf> {
     const { cgroups, groups, logins, sshd, shim } = this.#context;
     // PAM may have moved the connection into logind's scope since. A connection that is over has no group any more, and
     // is known by the last one it had.
     const marks = marksOf(login.monitor, groups);
     if (marks.group !== null) logins.mark(login.monitor, marks);
-    const isAsking = (process: ProcessIdentity): boolean =>
-      executableOf(process.pid) === shim && ageOf(process) < ASKING_S;
+    // When the agent has just started, recorders that are slow have yet to say which shims are theirs.
+    const isStarting = (performance.now() - this.#begun) / 1000 < ASKING_S;
+    const isAsking = (process: ProcessStat): boolean =>
+      (isStarting || ageOf(process) < ASKING_S) && isGenuineShim(process, shim);
     const recorded = { sshd, shims: this.#context.shims(), leaving: [...this.#leaving], isAsking };
-    return straysOf(login.monitor, processesOf(login, cgroups), recorded);
+    return straysOf(login.monitor, processesOf(login, cgroups, now), recorded);
   }
 
   #kill(login: Login, kind: "watchdog-killed" | "left-behind-ended", strays: readonly ProcessStat[]): void {
@@ -141,13 +146,22 @@ export class Watchdog {
   }
 
   async #over(login: Login): Promise<void> {
-    const { cgroups } = this.#context;
-    const left = processesOf(login, cgroups);
+    const { cgroups, groups, logins } = this.#context;
+    // The connection may have ended before it was marked, while no agent ran.
+    const marks = login.marks ?? { group: groups.own(login.monitor), auditSession: null };
+    const left = processesOf({ monitor: login.monitor, marks }, cgroups);
     if (left.length > 0) {
       const processes = left.map(({ pid }) => describeProcess(pid));
-      await endRemains(login, cgroups);
-      this.#context.onKilled(login, "left-behind-ended", processes);
+      const isEnded = await endRemains({ monitor: login.monitor, marks }, cgroups);
+      if (!this.#toldLeft.has(login)) this.#context.onKilled(login, "left-behind-ended", processes);
+      this.#toldLeft.add(login);
+      if (!isEnded) {
+        logins.putBack(login); // the next look goes on
+        return;
+      }
     }
+    // Not before: an agent that is ended in the middle of this leaves it to the next one.
+    logins.forget(login);
     this.#context.onOver(login);
   }
 }

@@ -1,3 +1,4 @@
+import { canonicalJson } from "@sallyport/core/canonical-json.ts";
 import { addAuditEvent } from "../database/audit-events.ts";
 import type { Database } from "../database/tables.ts";
 import { type Environment, newId } from "../environment.ts";
@@ -10,6 +11,7 @@ export type AuditType =
   | "certificate-issued"
   | "certificate-refused"
   | "revoked"
+  | "revocation-acknowledged"
   | "engagement-ended"
   | "policy-applied"
   | "join-token-made"
@@ -18,9 +20,14 @@ export type AuditType =
   | "recording-complete"
   | "recording-rejected"
   | "recording-viewed"
-  | "recording-exported";
+  | "recording-exported"
+  | "audit-log-read"
+  | "audit-log-renewed";
 
-/** Appends to the audit log. Inside a transaction, pass that: the event then stands or falls with what it tells of. */
+/**
+ * Appends to the audit log, event and leaf in one. Inside a transaction, pass that: the event then stands or falls with
+ * what it tells of.
+ */
 export async function audit(
   db: Database,
   environment: Pick<Environment, "clock" | "random">,
@@ -30,7 +37,12 @@ export async function audit(
     id: newId(environment, "evt"),
     at_ms: environment.clock(),
     type: event.type,
-    actor: event.actor,
-    data_json: JSON.stringify(event.data),
+    actor: event.actor.toWellFormed(),
+    data_json: canonicalJson(JSON.parse(JSON.stringify(event.data), wellFormed)),
   });
+}
+
+/** Text from outside may hold half a surrogate pair, which canonical JSON cannot. It must not keep its event out. */
+function wellFormed(_key: string, value: unknown): unknown {
+  return typeof value === "string" ? value.toWellFormed() : value;
 }

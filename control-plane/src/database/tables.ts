@@ -178,12 +178,37 @@ export interface HostEventsTable {
   received_at: number;
 }
 
+/** Each event is a leaf of the audit log's Merkle tree; the leaf is made from the row. */
 export interface AuditEventsTable {
+  leaf_index: number;
   id: string;
   at_ms: number;
   type: string;
   actor: string;
+  /** Canonical. */
   data_json: string;
+}
+
+/** Complete subtrees of the audit log's Merkle tree; level 0 are the leaves' hashes. */
+export interface AuditNodesTable {
+  level: number;
+  position: number;
+  /** Base64. */
+  hash: string;
+}
+
+/** One row: how many leaves the tree has. */
+export interface AuditTreeTable {
+  id: number;
+  size: number;
+}
+
+/** Every checkpoint that was signed. */
+export interface AuditCheckpointsTable {
+  origin: string;
+  size: number;
+  note: string;
+  signed_at: number;
 }
 
 export interface Tables {
@@ -203,6 +228,9 @@ export interface Tables {
   sessions: SessionsTable;
   host_events: HostEventsTable;
   audit_events: AuditEventsTable;
+  audit_nodes: AuditNodesTable;
+  audit_tree: AuditTreeTable;
+  audit_checkpoints: AuditCheckpointsTable;
 }
 
 /** The database, or a transaction on it. Inside a transaction use only that: there is one connection. */

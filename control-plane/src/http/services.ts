@@ -1,4 +1,5 @@
 import type { HttpBindings } from "@hono/node-server";
+import type { AuditLog } from "../audit/audit-log.ts";
 import type { Configuration } from "../config/configuration.ts";
 import type { Database } from "../database/tables.ts";
 import type { Environment } from "../environment.ts";
@@ -16,6 +17,7 @@ export interface Services {
   keys: Keys;
   issuerKeys: IssuerKeys;
   hosts: ConnectedHosts;
+  auditLog: AuditLog;
   rateLimit: RateLimit;
   /** Where recordings are stored. */
   recordingsDirectory: string;

@@ -1,7 +1,7 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from "node:crypto";
-import { closeSync, fstatSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
-import { dirname } from "node:path";
+import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
 import { SallyportError } from "@sallyport/core/errors.ts";
+import { writeDurably } from "./durable-file.ts";
 
 /**
  * Reads a PKCS8 PEM file with an Ed25519 private key. Code `config-invalid` when others than its owner may read it,
@@ -26,16 +26,7 @@ export function readKeyFile(file: string): KeyObject {
 /** Makes an Ed25519 key and writes it, whole or not at all, with mode 0600. */
 export function createKeyFile(file: string): KeyObject {
   const { privateKey } = generateKeyPairSync("ed25519");
-  const temporary = `${file}.new`;
-  const descriptor = openSync(temporary, "w", 0o600);
-  try {
-    writeSync(descriptor, privateKey.export({ format: "pem", type: "pkcs8" }).toString());
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
-  renameSync(temporary, file);
-  syncDirectory(dirname(file));
+  writeDurably(file, privateKey.export({ format: "pem", type: "pkcs8" }).toString());
   return privateKey;
 }
 
@@ -56,13 +47,4 @@ function parseKey(pem: string, file: string): KeyObject {
     );
   }
   return key;
-}
-
-function syncDirectory(directory: string): void {
-  const descriptor = openSync(directory, "r");
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
 }

@@ -36,7 +36,8 @@ export async function revoke(
   by: string,
 ): Promise<z.infer<typeof RevocationResponse>> {
   const entries = await storeRevocation(needs, request, by);
-  const echoes = new Map((await needs.hosts.revoke(entries)).map((echo) => [echo.hostId, echo]));
+  const answers = await needs.hosts.revoke(entries);
+  const echoes = new Map(answers.map((echo) => [echo.hostId, echo]));
   // Their bundles now differ from the one that hosts have; sent after the entries, which end sessions at once.
   void needs.hosts.publishBundles();
   const hosts = (await listHosts(needs.db)).map((host) => {
@@ -50,6 +51,8 @@ export async function revoke(
   const first = entries[0];
   if (first === undefined) throw new TypeError("a revocation has an entry");
   const { id, sequence, level, target } = first;
+  const data = { revocations: entries.map((entry) => entry.id), hosts };
+  await audit(needs.db, needs.environment, { type: "revocation-acknowledged", actor: "control plane", data });
   return { id, sequence, level, target, hosts };
 }
 

@@ -40,7 +40,8 @@ const OURS: Record<string, (directory: string) => string> = {
   forcecommand: () => "/usr/lib/sallyport/shim session",
   permituserrc: () => "no",
   permittty: () => "yes",
-  disableforwarding: () => "yes",
+  gatewayports: () => "no",
+  allowstreamlocalforwarding: () => "no",
   permittunnel: () => "no",
 };
 
@@ -111,6 +112,7 @@ describe("sshd's drop-in", () => {
       "with the operator's commands",
       "AuthorizedKeysCommand /usr/bin/operator %u\nAuthorizedKeysCommandUser nobody\nForceCommand /usr/bin/operator\nAuthenticationMethods publickey,password",
     ],
+    ["with forwarding that the operator forbids to all", "AllowTcpForwarding no\nGatewayPorts yes"],
     [
       "with a Match of the operator's behind ours",
       `Match Group ${CONTRACTOR}\n  PasswordAuthentication yes\n  ForceCommand none\n  AuthorizedKeysFile .ssh/authorized_keys\n  DisableForwarding no\nMatch User daemon\n  PermitTTY no`,

@@ -18,7 +18,10 @@ describe("the strays of a login", () => {
     shims: ProcessStat[] = [],
     isAsking: (one: { pid: number }) => boolean = none,
     leaving: ProcessStat[] = [],
-  ) => straysOf(MONITOR, processes, { sshd, shims, leaving, isAsking }).map(({ pid }) => pid);
+  ) => {
+    const { early, left } = straysOf(MONITOR, processes, { sshd, shims, leaving, isAsking });
+    return [...early, ...left].map(({ pid }) => pid);
+  };
 
   it("are none where everything is sshd's or in a recorded session", () => {
     const shim = process(self + 1, self);
@@ -35,6 +38,17 @@ describe("the strays of a login", () => {
       strays([child, early, below], [], ({ pid }) => pid === early.pid),
       [],
     );
+  });
+
+  it("are told apart by whether sshd started them: that may be another session which begins", () => {
+    const shim = process(self + 1, self);
+    const [below, beginning] = [process(self + 2, shim.pid), process(self + 3, self)];
+    const startup = process(self + 4, beginning.pid);
+    const recorded = { sshd, shims: [], leaving: [shim], isAsking: none };
+    assert.deepEqual(straysOf(MONITOR, [child, shim, below, beginning, startup], recorded), {
+      early: [beginning, startup],
+      left: [below],
+    });
   });
 
   it("are what has lost its session", () => {

@@ -29,6 +29,7 @@ describe("the socket that a session's shim asks", () => {
   let sshd: SshdInPlace;
   let tickets: Ticket[];
   let refusals: string[];
+  let isShim: boolean;
   let recorder: { server: Server; hellos: (string | undefined)[]; control: Socket };
 
   before(() => {
@@ -36,7 +37,7 @@ describe("the socket that a session's shim asks", () => {
     shim = buildShim(suite.file("run"), suite.file("shim"));
   });
   beforeEach(async () => {
-    [tickets, refusals] = [[], []];
+    [tickets, refusals, isShim] = [[], [], true];
     host = makeAdmittingHost(directory.path, SHIM);
     sshd = new SshdInPlace(directory.file("sshd"), shim);
     pool = new RecorderPool({
@@ -58,6 +59,7 @@ describe("the socket that a session's shim asks", () => {
       host: { id: "hst_1", name: "db-1" },
       sshd: sshd.path,
       shim: SHIM,
+      isShim: () => isShim,
       shell: "/bin/bash",
       onLetIn: () => {},
       settle: async () => {},

@@ -1,0 +1,23 @@
+import type { Database } from "../database/tables.ts";
+import type { Environment } from "../environment.ts";
+import { audit } from "./audit.ts";
+import { AuditLog } from "./audit-log.ts";
+import { newestCheckpointText, openLogFiles, setLogFilesAside } from "./log-files.ts";
+
+/**
+ * Begins a new log, with a new key and name, over the events that the database has. The old key and its newest
+ * checkpoint are set aside as evidence, and the new log says what that was. Returns the new verifier key. The control
+ * plane must not be running.
+ */
+export async function renewAuditLog(
+  needs: { db: Database; environment: Environment; directory: string; url: string },
+  reason: string,
+): Promise<string> {
+  const { db, environment, directory, url } = needs;
+  const previous = newestCheckpointText(directory)?.slice(0, 4096) ?? null;
+  setLogFilesAside(directory, new Date(environment.clock()).toISOString().replace(/[:.]/g, "-"));
+  const data = { reason, previous };
+  await audit(db, environment, { type: "audit-log-renewed", actor: "command line", data });
+  const { key } = openLogFiles(directory, { url, hasSigned: false });
+  return (await AuditLog.begin(needs, key)).verifierKey;
+}

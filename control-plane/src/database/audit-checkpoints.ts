@@ -1,0 +1,15 @@
+import type { AuditCheckpointsTable, Database } from "./tables.ts";
+
+/** Keeps a signed checkpoint; one that is kept already stays. */
+export async function addCheckpoint(db: Database, checkpoint: AuditCheckpointsTable): Promise<void> {
+  await db
+    .insertInto("audit_checkpoints")
+    .values(checkpoint)
+    .onConflict((conflict) => conflict.columns(["origin", "size"]).doNothing())
+    .execute();
+}
+
+/** True when any checkpoint was ever signed. */
+export async function hasCheckpoints(db: Database): Promise<boolean> {
+  return (await db.selectFrom("audit_checkpoints").select("size").limit(1).executeTakeFirst()) !== undefined;
+}
