@@ -11,6 +11,8 @@ describe("the strays of a login", () => {
   // `runsSshd` asks the kernel, which has no such pid here: nothing is taken for sshd unless it is this program.
   const self = globalThis.process.pid;
   const sshd = globalThis.process.execPath;
+  // Beyond what the kernel gives (PID_MAX_LIMIT): the next numbers may be threads of this program.
+  const free = 4_194_304;
   const child = { ...process(self, MONITOR.pid), startTime: 7 };
   const none = () => false;
   const strays = (
@@ -24,15 +26,15 @@ describe("the strays of a login", () => {
   };
 
   it("are none where everything is sshd's or in a recorded session", () => {
-    const shim = process(self + 1, self);
-    const shell = process(self + 2, shim.pid);
-    const grandchild = process(self + 3, shell.pid);
+    const shim = process(free + 1, self);
+    const shell = process(free + 2, shim.pid);
+    const grandchild = process(free + 3, shell.pid);
     assert.deepEqual(strays([child, shim, shell, grandchild], [shim]), []);
   });
 
   it("are what runs straight below sshd and is no shim that asks", () => {
-    const early = process(self + 1, self);
-    const below = process(self + 2, early.pid);
+    const early = process(free + 1, self);
+    const below = process(free + 2, early.pid);
     assert.deepEqual(strays([child, early, below]), [early.pid, below.pid]);
     assert.deepEqual(
       strays([child, early, below], [], ({ pid }) => pid === early.pid),
@@ -41,9 +43,9 @@ describe("the strays of a login", () => {
   });
 
   it("are told apart by whether sshd started them: that may be another session which begins", () => {
-    const shim = process(self + 1, self);
-    const [below, beginning] = [process(self + 2, shim.pid), process(self + 3, self)];
-    const startup = process(self + 4, beginning.pid);
+    const shim = process(free + 1, self);
+    const [below, beginning] = [process(free + 2, shim.pid), process(free + 3, self)];
+    const startup = process(free + 4, beginning.pid);
     const recorded = { sshd, shims: [], leaving: [shim], isAsking: none };
     assert.deepEqual(straysOf(MONITOR, [child, shim, below, beginning, startup], recorded), {
       early: [beginning, startup],
@@ -52,19 +54,19 @@ describe("the strays of a login", () => {
   });
 
   it("are what has lost its session", () => {
-    const shim = process(self + 1, self);
-    const detached = process(self + 2, INIT);
+    const shim = process(free + 1, self);
+    const detached = process(free + 2, INIT);
     assert.deepEqual(strays([child, shim, detached], [shim]), [detached.pid]);
   });
 
   it("are what still runs below a shim whose session is over, but not that shim", () => {
-    const shim = process(self + 1, self);
-    const below = process(self + 2, shim.pid);
+    const shim = process(free + 1, self);
+    const below = process(free + 2, shim.pid);
     assert.deepEqual(strays([child, shim, below], [shim], none, [shim]), [below.pid]);
   });
 
   it("are what calls itself a shim without being sshd's child", () => {
-    const orphan = process(self + 1, INIT);
+    const orphan = process(free + 1, INIT);
     assert.deepEqual(
       strays([child, orphan], [], () => true),
       [orphan.pid],
@@ -72,7 +74,7 @@ describe("the strays of a login", () => {
   });
 
   it("are what runs under the pid of a shim that has ended", () => {
-    const shim = process(self + 1, self);
+    const shim = process(free + 1, self);
     const later = { ...shim, startTime: shim.startTime + 1 };
     assert.deepEqual(strays([child, later], [shim]), [later.pid]);
   });
@@ -83,9 +85,9 @@ describe("the strays of a login", () => {
   });
 
   it("are found in a circle as well", () => {
-    assert.deepEqual(strays([process(self + 1, self + 2), process(self + 2, self + 1)]), [
-      self + 1,
-      self + 2,
+    assert.deepEqual(strays([process(free + 1, free + 2), process(free + 2, free + 1)]), [
+      free + 1,
+      free + 2,
     ]);
   });
 });
