@@ -76,7 +76,7 @@ function buildProgram(around: Surroundings, onStatus: (status: number) => void):
     .command("leave")
     .summary("undo enrolment")
     .description(
-      "Undo enrolment: sshd's settings, certificates, the pinned trust and the host's key go. Accounts stay.",
+      "Undo enrolment: sshd's settings, certificates, the pinned trust and the host's key go. Shared accounts stay; members' own go.",
     )
     .option("--force", "leave recordings behind that are not uploaded yet", false)
     .addHelpText("after", examples("leave", "leave --force"))

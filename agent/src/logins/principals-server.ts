@@ -41,6 +41,11 @@ export interface PrincipalsContext {
  */
 export function createPrincipalsServer(context: PrincipalsContext): Server {
   return createServer((socket) => {
+    // Others are not listened to at all.
+    if (socketCredentials(socket).uid !== context.sshdUid) {
+      socket.destroy();
+      return;
+    }
     const reader = new ShimFrameReader();
     socket.setTimeout(10_000, () => socket.destroy());
     socket.on("error", () => {});

@@ -4,6 +4,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import type { SessionId } from "@sallyport/core/names.ts";
 import type { EndRecord, StartRecord } from "@sallyport/core/recording/frame.ts";
 import { RecordingWriter } from "@sallyport/uplink/spool/recording-writer.ts";
+import { ConnectionQuota } from "../kernel/connection-quota.ts";
 import type { ProcessIdentity } from "../kernel/processes.ts";
 import { socketCredentials } from "../kernel/socket-credentials.ts";
 import type { LiveSession, Ticket, ToRecorder } from "../recorders/control-messages.ts";
@@ -35,6 +36,8 @@ interface Arrival {
   hello: { rows: number; columns: number; term: string };
   /** Ends the wait for the ticket. */
   timeout: NodeJS.Timeout;
+  /** It has its ticket, and counts no more among those that wait. */
+  release: () => void;
 }
 
 /** One recorder: takes tickets from the agent and shims from sshd, and records what passes between them. */
@@ -45,6 +48,7 @@ export class Recorder {
   readonly #tickets = new Map<string, Ticket>();
   readonly #arrivals = new Map<string, Arrival>();
   readonly #sessions = new Map<SessionId, { live: LiveSession; session: Session; writer: RecordingWriter }>();
+  readonly #quota = new ConnectionQuota();
   #ticking: NodeJS.Timeout | undefined;
   #draining = false;
 
@@ -55,7 +59,7 @@ export class Recorder {
       () => this.#hello(),
       (message) => this.#command(message),
     );
-    this.#server = createServer({ pauseOnConnect: true }, (socket) => this.#accept(socket));
+    this.#server = createServer({ pauseOnConnect: true }, (socket) => this.#meet(socket));
   }
 
   start(): void {
@@ -115,18 +119,34 @@ export class Recorder {
     session.end({ reason: message.reason, detail: message.detail, exitStatus: null, signal: null });
   }
 
+  /** Anybody on the host may come; nobody's connection ends the sessions that are here. */
+  #meet(socket: Socket): void {
+    try {
+      this.#accept(socket);
+    } catch {
+      socket.destroy(); // there are no more descriptors
+    }
+  }
+
   #accept(socket: Socket): void {
-    const { pid } = socketCredentials(socket);
+    const { pid, uid } = socketCredentials(socket);
+    const release = this.#quota.take(uid);
+    if (release === null) {
+      socket.destroy();
+      return;
+    }
+    socket.on("close", release);
     const connection = new ShimConnection(socket);
     const timeout = setTimeout(() => connection.destroy(), TICKET_WAIT_MS);
     connection.onFrames = (frames) => {
       clearTimeout(timeout);
-      this.#arrived(connection, pid, frames);
+      this.#arrived({ connection, pid, release }, frames);
     };
     connection.onClosed = () => clearTimeout(timeout);
   }
 
-  #arrived(connection: ShimConnection, pid: number, frames: ShimFrame[]): void {
+  #arrived(from: Pick<Arrival, "connection" | "pid" | "release">, frames: ShimFrame[]): void {
+    const { connection } = from;
     const [frame] = frames;
     // A shim says nothing more before it has been told what to start.
     const hello = frame?.type === "h" && frames.length === 1 ? decodeHello(frame.data) : null;
@@ -136,7 +156,7 @@ export class Recorder {
     }
     // The ticket comes by another socket and may be a moment behind.
     const timeout = setTimeout(() => connection.destroy(), TICKET_WAIT_MS);
-    this.#arrivals.set(hello.ticket, { connection, pid, hello, timeout });
+    this.#arrivals.set(hello.ticket, { ...from, hello, timeout });
     connection.onFrames = () => connection.destroy();
     connection.onClosed = () => {
       clearTimeout(timeout);
@@ -152,6 +172,7 @@ export class Recorder {
     this.#tickets.delete(key);
     this.#arrivals.delete(key);
     clearTimeout(arrival.timeout);
+    arrival.release();
     if (ticket.live.shim.pid === arrival.pid) this.#begin(ticket, arrival);
     else arrival.connection.destroy();
   }

@@ -25,6 +25,7 @@ export interface LoginGuardContext
 
 /** For processes that were killed to be gone. */
 const GONE_MS = 10;
+const GONE_ROUNDS = 100;
 
 /** Keeps each admitted login together, watches it, and ends it whole. */
 export class LoginGuard {
@@ -73,12 +74,18 @@ export class LoginGuard {
   }
 
   async #endBelow(login: Login, shim: ProcessIdentity): Promise<void> {
-    for (let early = descendantsOf(shim.pid); early.length > 0; early = descendantsOf(shim.pid)) {
-      const processes = early.map(({ pid }) => describeProcess(pid));
+    const told = new Set<string>();
+    for (let round = 0; round < GONE_ROUNDS; round++) {
+      const early = descendantsOf(shim.pid);
+      if (early.length === 0) return;
+      const news = early.filter((process) => !told.has(`${process.pid}-${process.startTime}`));
+      for (const { pid, startTime } of news) told.add(`${pid}-${startTime}`);
+      const processes = news.map(({ pid }) => describeProcess(pid));
       for (const process of early) signalProcess(process, "SIGKILL");
-      this.#context.onKilled(login, "watchdog-killed", processes);
+      if (processes.length > 0) this.#context.onKilled(login, "watchdog-killed", processes);
       await new Promise((resolve) => setTimeout(resolve, GONE_MS));
     }
+    throw new Error("what ran before the recorder does not end");
   }
 
   /** A session is over; its connection may go on. */

@@ -5,6 +5,7 @@ import type { Admission } from "@sallyport/core/policy/evaluate.ts";
 import type { RecordingOptions } from "@sallyport/core/policy/grants.ts";
 import { MAX_FRAME_DATA, type StartRecord } from "@sallyport/core/recording/frame.ts";
 import type { Logger } from "winston";
+import { ConnectionQuota } from "../kernel/connection-quota.ts";
 import { type ProcessIdentity, type ProcessStat, processStat, runsSshd } from "../kernel/processes.ts";
 import { socketCredentials } from "../kernel/socket-credentials.ts";
 import type { Account, Accounts } from "../logins/accounts.ts";
@@ -67,7 +68,14 @@ const NOT_A_LOGIN =
  * decision is made once more before the session starts.
  */
 export function createSessionServer(context: SessionServerContext): Server {
+  const quota = new ConnectionQuota();
   return createServer((socket) => {
+    const release = quota.take(socketCredentials(socket).uid);
+    if (release === null) {
+      socket.destroy();
+      return;
+    }
+    socket.on("close", release);
     const reader = new ShimFrameReader();
     let asked = false;
     socket.setTimeout(10_000, () => socket.destroy());

@@ -1,6 +1,6 @@
 import { printable } from "@sallyport/core/terminal-text.ts";
 import type { StatusDocument } from "./status-document.ts";
-import { bytesText, spanText } from "./units.ts";
+import { bytesText, plural, spanText } from "./units.ts";
 
 const LABEL_WIDTH = 10;
 
@@ -70,10 +70,6 @@ function sessionText(session: StatusDocument["sessions"][number], now: number): 
 /** How another party's clock stands to ours. */
 export function aheadText(seconds: number): string {
   return `${spanText(Math.abs(seconds))} ${seconds > 0 ? "ahead of" : "behind"} this host`;
-}
-
-function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 function at(moment: string): number {

@@ -21,3 +21,8 @@ export function spanText(seconds: number): string {
   if (minutes > 0) return `${minutes} min${rest > 0 ? ` ${rest} s` : ""}`;
   return `${rest} s`;
 }
+
+/** A count with its noun: `1 session`, `2 sessions`. */
+export function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}

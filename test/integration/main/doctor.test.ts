@@ -170,7 +170,7 @@ const FAULTS: Fault[] = [
     make: "mkdir -p /var/lib/sallyport/spool/rejected/ses_01m83bm45ry0v3yt7hyz1eshm1",
     check: "disk",
     level: "warning",
-    what: /^1 recordings were set aside/,
+    what: /^1 recording set aside/,
     undo: "rm -r /var/lib/sallyport/spool/rejected/ses_01m83bm45ry0v3yt7hyz1eshm1",
   },
   {

@@ -1,6 +1,7 @@
 import { connect } from "node:net";
 import { availableParallelism } from "node:os";
 import type { StatusDocument } from "../../status/status-document.ts";
+import { plural } from "../../status/units.ts";
 import { check, type ExaminedHost, error, type Found, ok, warning } from "../check.ts";
 
 const CONNECT_MS = 2_000;
@@ -19,7 +20,7 @@ export const agentCheck = check("agent", async (host) => {
       ),
     ];
   const found = [
-    ok(`agent ${status.version} runs (pid ${status.pid}), with ${status.sessions.length} sessions`),
+    ok(`agent ${status.version} runs (pid ${status.pid}), with ${plural(status.sessions.length, "session")}`),
   ];
   for (const socket of [paths.principalsSocket, paths.sessionSocket])
     if (!(await answers(socket)))
@@ -45,7 +46,7 @@ function recorders({ config }: ExaminedHost, { recorders }: StatusDocument): Fou
   const ready = recorders.filter(({ draining }) => !draining).length;
   const old = recorders.filter(({ draining }) => draining);
   const draining = old.map(({ pid, version, sessions }) =>
-    ok(`recorder ${pid} of version ${version} ends with its last of ${sessions} sessions`),
+    ok(`recorder ${pid} of version ${version} ends with its last of ${plural(sessions, "session")}`),
   );
   if (ready >= wanted) return [ok(`${ready} recorders are ready`), ...draining];
   const fix = "journalctl -u sallyport-agent (it says why recorders end)";

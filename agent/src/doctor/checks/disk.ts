@@ -1,5 +1,5 @@
 import { spoolUsage } from "../../status/spool-usage.ts";
-import { bytesText } from "../../status/units.ts";
+import { bytesText, plural } from "../../status/units.ts";
 import { check, type ExaminedHost, error, type Found, ok, warning } from "../check.ts";
 
 const MIB = 1024 * 1024;
@@ -39,7 +39,7 @@ function inodesText(freeInodes: number): string {
 
 function limit({ config }: ExaminedHost, { bytes, recordings }: ReturnType<typeof spoolUsage>): Found[] {
   const most = config.spoolLimit * MIB;
-  const what = `${recordings} recordings wait for upload, ${bytesText(bytes)} of at most ${bytesText(most)}`;
+  const what = `${plural(recordings, "recording")} waiting for upload, ${bytesText(bytes)} of at most ${bytesText(most)}`;
   const fix = "Bring the control plane back: recordings leave this host as they are stored there";
   if (bytes >= most) return [error(what, "At that limit contractors are refused (spool-full).", fix)];
   if (bytes > most / 2) return [warning(what, "At that limit contractors are refused (spool-full).", fix)];
@@ -50,7 +50,7 @@ function setAside({ config, paths }: ExaminedHost, rejected: number): Found[] {
   if (rejected === 0) return [];
   return [
     warning(
-      `${rejected} recordings were set aside in ${paths.rejected}`,
+      `${plural(rejected, "recording")} set aside in ${paths.rejected}`,
       `They are damaged, or the control plane refuses them: evidence that is nowhere else. They are removed after ${config.spoolAge} days.`,
       `Look at them, and keep a copy: ls -l ${paths.rejected}; journalctl -u sallyport-agent | grep -E 'set aside|never be uploaded'`,
     ),

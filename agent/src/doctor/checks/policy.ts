@@ -1,6 +1,6 @@
 import type { StatusDocument } from "../../status/status-document.ts";
 import { moment } from "../../status/status-document.ts";
-import { spanText } from "../../status/units.ts";
+import { plural, spanText } from "../../status/units.ts";
 import { check, type ExaminedHost, error, type Found, ok, warning } from "../check.ts";
 import { storedPolicy } from "../stored-policy.ts";
 
@@ -30,7 +30,7 @@ export const policyCheck = check("policy", async (host) => {
       ),
     ];
   const found = [
-    ok(`policy version ${policy.version} of ${policy.issuedAt}, ${policy.engagements} engagements`),
+    ok(`policy version ${policy.version} of ${policy.issuedAt}, ${plural(policy.engagements, "engagement")}`),
   ];
   if (policy.engagements === 0)
     found.push(

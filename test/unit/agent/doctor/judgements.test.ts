@@ -88,7 +88,7 @@ describe("doctor judges", () => {
     assert.deepEqual(
       found.map(({ level, what }) => `${level}: ${what}`),
       [
-        "ok: agent 0.0.9 runs (pid 7), with 1 sessions",
+        "ok: agent 0.0.9 runs (pid 7), with 1 session",
         "error: nobody answers on /nonexistent/p",
         "error: nobody answers on /nonexistent/s",
         "warning: version 0.0.9 runs, and 0.1.0 is installed",
