@@ -22,7 +22,7 @@ export const EXIT_CODE_HELP = `Exit codes:
   4  the control plane or the identity provider cannot be reached
   5  the sign-in failed
   6  refused: you may not do this
-  7  a recording does not verify
+  7  a recording or the audit log does not verify
   "sallyport ssh" ends with ssh's own exit status.`;
 
 const BY_CODE: Partial<Record<ErrorCode, ExitCode>> = {
@@ -45,6 +45,9 @@ const BY_CODE: Partial<Record<ErrorCode, ExitCode>> = {
   "recording-broken-chain": ExitCode.verificationFailed,
   "recording-bad-signature": ExitCode.verificationFailed,
   "recording-incomplete": ExitCode.verificationFailed,
+  "log-malformed": ExitCode.verificationFailed,
+  "log-bad-signature": ExitCode.verificationFailed,
+  "log-inconsistent": ExitCode.verificationFailed,
 };
 
 /** The exit status for an error that ended a command. */

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 import manifest from "../package.json" with { type: "json" };
+import { registerAudit } from "./commands/audit.ts";
 import { registerConfig } from "./commands/config.ts";
 import { registerEngagement } from "./commands/engagement.ts";
 import { registerExport } from "./commands/export.ts";
@@ -72,6 +73,7 @@ function buildProgram(context: Context, onStatus: (status: number) => void): Com
   registerPlay(program, context);
   registerExport(program, context);
   registerVerify(program, context);
+  registerAudit(program, context);
   registerRevoke(program, context);
   registerEngagement(program, context);
   return program;

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { createServer, type Server, type Socket } from "node:net";
 import { PRINCIPAL } from "@sallyport/core/admission/certificate-extensions.ts";
 import type { Logger } from "winston";
+import { ConnectionQuota } from "../kernel/connection-quota.ts";
 import {
   isAlive,
   type ProcessIdentity,
@@ -40,12 +41,14 @@ export interface PrincipalsContext {
  * root's: nobody else can make a decision happen. The answer is text of our own, never text from the certificate.
  */
 export function createPrincipalsServer(context: PrincipalsContext): Server {
+  const quota = new ConnectionQuota();
   return createServer((socket) => {
-    // Others are not listened to at all.
-    if (socketCredentials(socket).uid !== context.sshdUid) {
+    const release = quota.take(socketCredentials(socket).uid);
+    if (release === null) {
       socket.destroy();
       return;
     }
+    socket.on("close", release);
     const reader = new ShimFrameReader();
     socket.setTimeout(10_000, () => socket.destroy());
     socket.on("error", () => {});

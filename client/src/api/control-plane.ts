@@ -1,4 +1,5 @@
 import { SallyportError } from "@sallyport/core/errors.ts";
+import { FrontierResponse, LoggedRecording } from "@sallyport/core/messages/audit-log.ts";
 import {
   type CertificateRequest,
   CertificateResponse,
@@ -16,6 +17,7 @@ import { z } from "zod";
 import { type ApiAnswer, type ApiRequest, callApi } from "./http.ts";
 
 const MAX_JSON = 8 * 1024 * 1024;
+const MAX_TEXT = 64 * 1024 * 1024;
 const MAX_RECORDING = 1024 * 1024 * 1024;
 
 /** Who acknowledged a revocation, and what it ended. */
@@ -120,6 +122,33 @@ export class ControlPlane {
     });
   }
 
+  /** The verifier key of the audit log. */
+  async auditKey(): Promise<string> {
+    return (await this.#text("/audit/key")).trim();
+  }
+
+  /** A signed checkpoint over the whole audit log. */
+  auditCheckpoint(): Promise<string> {
+    return this.#text("/audit/checkpoint");
+  }
+
+  /** Lines of the audit log from entry `from` on, up to and without `to`; as many as come at once. */
+  async auditEntries(from: number, to: number): Promise<string[]> {
+    const text = await this.#text(`/audit/entries?from=${from}&to=${to}`);
+    return text.split("\n").slice(0, -1);
+  }
+
+  async auditFrontier(size: number): Promise<Uint8Array[]> {
+    const path = `/audit/frontier?size=${size}`;
+    return (await this.#json(FrontierResponse, { method: "GET", path })).hashes;
+  }
+
+  /** Proof that the end of a recording is in the audit log. */
+  loggedRecording(sessionId: string): Promise<LoggedRecording> {
+    const path = `/sessions/${encodeURIComponent(sessionId)}/inclusion`;
+    return this.#json(LoggedRecording, { method: "GET", path });
+  }
+
   /** Makes the API token worthless. */
   async deleteToken(): Promise<void> {
     await this.#call({ method: "DELETE", path: "/token", maxBytes: MAX_JSON });
@@ -136,6 +165,11 @@ export class ControlPlane {
         { cause },
       );
     }
+  }
+
+  async #text(path: string): Promise<string> {
+    const { body } = await this.#call({ method: "GET", path, maxBytes: MAX_TEXT });
+    return body.toString("utf8");
   }
 
   #call(request: ApiRequest): Promise<ApiAnswer> {

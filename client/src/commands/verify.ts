@@ -1,7 +1,9 @@
 import { readFileSync } from "node:fs";
 import { SallyportError } from "@sallyport/core/errors.ts";
 import { verifyRecording } from "@sallyport/core/recording/chain.ts";
+import { printable } from "@sallyport/core/terminal-text.ts";
 import type { Command } from "commander";
+import { findLogged, type LogEntry } from "../audit/logged-recording.ts";
 import type { Context } from "../context.ts";
 import { json } from "../output/json.ts";
 import { fetchRecording } from "../recordings/fetch-recording.ts";
@@ -47,18 +49,36 @@ async function verify(context: Context, id: string | undefined, options: VerifyO
   const key = parseHostKey(hostKey);
   const result = verifyRecording(bytes, key, { open: options.open ?? false });
   const signer = hostKeyFingerprint(key);
+  const logged =
+    id !== undefined && result.complete
+      ? await findLogged(signedInApi(context).api, { ...result, session: id })
+      : undefined;
   if (options.json)
     return void context.stdout.write(
-      json({ id: id ?? null, verified: true, ...result, bytes: bytes.length, hostKey: signer }),
+      json({
+        id: id ?? null,
+        verified: true,
+        ...result,
+        bytes: bytes.length,
+        hostKey: signer,
+        logged: logged ?? null,
+      }),
     );
   context.stdout.write(
     [
       `The recording holds: ${result.blocks} blocks, ${result.frames} frames, ${result.rawBytes} bytes${result.complete ? "" : ", not ended yet"}.`,
       `Signed by ${signer}${options.hostKey === undefined ? ", as the control plane says; compare it with the host's enrolment" : ""}.`,
       `Last block: ${result.headHash}`,
+      ...(id !== undefined && result.complete ? [logLine(logged)] : []),
       "",
     ].join("\n"),
   );
+}
+
+function logLine(logged: LogEntry | undefined): string {
+  return logged === undefined
+    ? "Audit log: the control plane does not show that this recording is in it."
+    : `Audit log: entry ${logged.index} of ${logged.size} in ${printable(logged.origin)}.`;
 }
 
 async function load(

@@ -1,6 +1,6 @@
 import { closeSync, openSync, statSync, writeSync } from "node:fs";
 import type { Context } from "../context.ts";
-import { writeDurably } from "../state/durable-file.ts";
+import { writeDurably, writeDurablyAsItComes } from "../state/durable-file.ts";
 
 /**
  * Writes an export to a file, whole or not at all, or to standard output. A recording may hold secrets, so a new file is
@@ -13,11 +13,36 @@ export function writeOut(
 ): void {
   if (file === undefined) {
     for (const piece of pieces) context.stdout.write(piece);
-  } else if (statSync(file, { throwIfNoEntry: false })?.isFile() ?? true) {
+  } else if (isToBeReplaced(file)) {
     writeDurably(file, pieces);
   } else {
     const target = openSync(file, "w");
-    for (const piece of pieces) for (let at = 0; at < piece.length; ) at += writeSync(target, piece, at);
+    for (const piece of pieces) writeWhole(target, piece);
     closeSync(target);
   }
+}
+
+/** {@link writeOut} for what comes little by little. */
+export async function writeOutAsItComes(
+  context: Pick<Context, "stdout">,
+  file: string | undefined,
+  pieces: AsyncIterable<Uint8Array>,
+): Promise<void> {
+  if (file === undefined) {
+    for await (const piece of pieces) context.stdout.write(piece);
+  } else if (isToBeReplaced(file)) {
+    await writeDurablyAsItComes(file, pieces);
+  } else {
+    const target = openSync(file, "w");
+    for await (const piece of pieces) writeWhole(target, piece);
+    closeSync(target);
+  }
+}
+
+function isToBeReplaced(file: string): boolean {
+  return statSync(file, { throwIfNoEntry: false })?.isFile() ?? true;
+}
+
+function writeWhole(target: number, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; ) at += writeSync(target, bytes, at);
 }

@@ -19,23 +19,58 @@ import { SallyportError } from "@sallyport/core/errors.ts";
  * on the disk when this returns.
  */
 export function writeDurably(path: string, content: string | Iterable<Uint8Array>, mode = 0o600): void {
-  const directory = dirname(path);
-  const temporary = join(directory, `.${basename(path)}.${randomBytes(6).toString("hex")}`);
+  const replacement = new Replacement(path, mode);
   try {
-    const file = openSync(temporary, "wx", mode);
-    try {
-      for (const piece of typeof content === "string" ? [Buffer.from(content)] : content)
-        writeWhole(file, piece);
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-    renameSync(temporary, path);
-  } catch (error) {
-    rmSync(temporary, { force: true });
-    throw error;
+    for (const piece of typeof content === "string" ? [Buffer.from(content)] : content)
+      replacement.write(piece);
+    replacement.commit();
+  } finally {
+    replacement.close();
   }
-  syncDirectory(directory);
+}
+
+/** {@link writeDurably} for what comes little by little. */
+export async function writeDurablyAsItComes(
+  path: string,
+  content: AsyncIterable<Uint8Array>,
+  mode = 0o600,
+): Promise<void> {
+  const replacement = new Replacement(path, mode);
+  try {
+    for await (const piece of content) replacement.write(piece);
+    replacement.commit();
+  } finally {
+    replacement.close();
+  }
+}
+
+/** A file that is written beside another and takes its place when it is whole. */
+class Replacement {
+  readonly #path: string;
+  readonly #temporary: string;
+  readonly #file: number;
+
+  constructor(path: string, mode: number) {
+    this.#path = path;
+    this.#temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}`);
+    this.#file = openSync(this.#temporary, "wx", mode);
+  }
+
+  write(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length; ) at += writeSync(this.#file, bytes, at);
+  }
+
+  commit(): void {
+    fsyncSync(this.#file);
+    renameSync(this.#temporary, this.#path);
+    syncDirectory(dirname(this.#path));
+  }
+
+  /** Removes what was not committed. */
+  close(): void {
+    closeSync(this.#file);
+    rmSync(this.#temporary, { force: true });
+  }
 }
 
 /**
@@ -55,10 +90,6 @@ export function ensureOwnDirectory(path: string, uid: number, ourFile: string): 
   if ((found.mode & 0o077) === 0) return;
   const entries = readdirSync(path);
   if (entries.length === 0 || entries.includes(ourFile)) chmodSync(path, 0o700);
-}
-
-function writeWhole(file: number, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
 }
 
 function syncDirectory(path: string): void {

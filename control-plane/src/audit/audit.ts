@@ -26,14 +26,14 @@ export type AuditType =
 
 /**
  * Appends to the audit log, event and leaf in one. Inside a transaction, pass that: the event then stands or falls with
- * what it tells of.
+ * what it tells of. Returns its place in the log.
  */
 export async function audit(
   db: Database,
   environment: Pick<Environment, "clock" | "random">,
   event: { type: AuditType; actor: string; data: Record<string, unknown> },
-): Promise<void> {
-  await addAuditEvent(db, {
+): Promise<number> {
+  return addAuditEvent(db, {
     id: newId(environment, "evt"),
     at_ms: environment.clock(),
     type: event.type,

@@ -1,3 +1,4 @@
+import { rebuildAuditTree } from "../database/rebuild-audit-tree.ts";
 import type { Database } from "../database/tables.ts";
 import type { Environment } from "../environment.ts";
 import { audit } from "./audit.ts";
@@ -16,6 +17,8 @@ export async function renewAuditLog(
   const { db, environment, directory, url } = needs;
   const previous = newestCheckpointText(directory)?.slice(0, 4096) ?? null;
   setLogFilesAside(directory, new Date(environment.clock()).toISOString().replace(/[:.]/g, "-"));
+  // Whatever was done to the old tree, the new one is made of what the database has now.
+  await rebuildAuditTree(db);
   const data = { reason, previous };
   await audit(db, environment, { type: "audit-log-renewed", actor: "command line", data });
   const { key } = openLogFiles(directory, { url, hasSigned: false });

@@ -5,9 +5,12 @@ import { addSubtrees, readSubtrees, takeLeafIndex } from "./audit-tree.ts";
 import { inTransaction } from "./open-database.ts";
 import type { AuditEventsTable, Database } from "./tables.ts";
 
-/** Appends an audit event as the next leaf of the tree: both are stored or neither. Events are never changed. */
-export async function addAuditEvent(db: Database, event: AuditedEvent): Promise<void> {
-  await inTransaction(db, async (transaction) => {
+/**
+ * Appends an audit event as the next leaf of the tree: both are stored or neither. Events are never changed. Returns the
+ * leaf's index.
+ */
+export async function addAuditEvent(db: Database, event: AuditedEvent): Promise<number> {
+  return inTransaction(db, async (transaction) => {
     const index = await takeLeafIndex(transaction);
     await transaction
       .insertInto("audit_events")
@@ -15,6 +18,7 @@ export async function addAuditEvent(db: Database, event: AuditedEvent): Promise<
       .execute();
     const read = await readSubtrees(transaction, subtreesToMerge(index));
     await addSubtrees(transaction, appendLeaf(index, leafHash(auditLeaf(event)), read));
+    return index;
   });
 }
 

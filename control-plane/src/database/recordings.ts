@@ -8,8 +8,16 @@ export async function recordingPosition(
   return db.selectFrom("recordings").selectAll().where("session_id", "=", sessionId).executeTakeFirst();
 }
 
+/** Notes which leaf of the audit log tells of a recording's end. */
+export async function saveRecordingLeaf(db: Database, sessionId: string, index: number): Promise<void> {
+  await db.updateTable("recordings").set({ leaf_index: index }).where("session_id", "=", sessionId).execute();
+}
+
 /** Stores how far a recording is stored. The host that began it stays its owner. */
-export async function savePosition(db: Database, position: RecordingsTable): Promise<void> {
+export async function savePosition(
+  db: Database,
+  position: Omit<RecordingsTable, "leaf_index">,
+): Promise<void> {
   const { session_id: _session, host_id: _host, ...columns } = position;
   await db
     .insertInto("recordings")

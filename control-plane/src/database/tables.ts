@@ -142,6 +142,8 @@ export interface RecordingsTable {
   head_hash: string;
   complete: number;
   raw_bytes: number;
+  /** The leaf of the audit log that tells of its end. */
+  leaf_index: number | null;
 }
 
 export interface SessionsTable {

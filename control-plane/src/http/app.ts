@@ -3,6 +3,7 @@ import { revocationSequence } from "../database/revocations.ts";
 import { errorResponse, noSuchPath } from "./error-response.ts";
 import { strictHeaders } from "./headers.ts";
 import { homePage } from "./home-page.ts";
+import { auditRoutes } from "./routes/audit.ts";
 import { engagementRoutes } from "./routes/engagements.ts";
 import { hostRoutes } from "./routes/hosts.ts";
 import { meRoutes } from "./routes/me.ts";
@@ -33,5 +34,6 @@ export function createApp(services: Services): Hono<AppEnv> {
   engagementRoutes(api, services);
   hostRoutes(api, services);
   revocationRoutes(api, services);
+  auditRoutes(api, services);
   return app;
 }

@@ -2,7 +2,7 @@ import { SallyportError } from "@sallyport/core/errors.ts";
 import type { Block } from "@sallyport/core/recording/block.ts";
 import { audit } from "../audit/audit.ts";
 import { inTransaction } from "../database/open-database.ts";
-import { recordingPosition, savePosition } from "../database/recordings.ts";
+import { recordingPosition, savePosition, saveRecordingLeaf } from "../database/recordings.ts";
 import { addSession, endSession } from "../database/sessions.ts";
 import type { Database, RecordingsTable } from "../database/tables.ts";
 import type { Environment } from "../environment.ts";
@@ -160,7 +160,12 @@ export class RecordingStore {
       if (end === undefined) return;
       await endSession(db, session, end);
       const data = { session, blocks: chain.nextSequence, headHash: Buffer.from(chain.hash).toString("hex") };
-      await audit(db, this.#needs.environment, { type: "recording-complete", actor: hostId, data });
+      const leaf = await audit(db, this.#needs.environment, {
+        type: "recording-complete",
+        actor: hostId,
+        data,
+      });
+      await saveRecordingLeaf(db, session, leaf);
     });
     return undefined;
   }

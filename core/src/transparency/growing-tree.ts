@@ -1,5 +1,4 @@
-import { nodeHash } from "./hashing.ts";
-import { joinSubtrees, subtreesOf } from "./subtrees.ts";
+import { appendLeaf, joinSubtrees, type Subtree, subtreesOf } from "./subtrees.ts";
 
 /** A tree that only grows, of which no more is kept than log2(size) hashes: enough for the root at every moment. */
 export class GrowingTree {
@@ -19,16 +18,17 @@ export class GrowingTree {
     return this.#size;
   }
 
-  /** Appends a leaf by its hash. */
-  append(leaf: Uint8Array): void {
-    let hash = leaf;
-    for (let rest = this.#size; rest % 2 === 1; rest = (rest - 1) / 2) {
+  /** Appends a leaf by its hash. Returns it and every subtree that it completes, the largest last. */
+  append(leaf: Uint8Array): (Subtree & { hash: Uint8Array })[] {
+    // What it is merged with stands at the end, the smallest last.
+    const added = appendLeaf(this.#size, leaf, () => {
       const left = this.#frontier.pop();
       if (left === undefined) throw new TypeError("a subtree is missing");
-      hash = nodeHash(left, hash);
-    }
-    this.#frontier.push(hash);
+      return left;
+    });
+    this.#frontier.push(added.at(-1)?.hash ?? leaf);
     this.#size++;
+    return added;
   }
 
   root(): Uint8Array {

@@ -76,6 +76,31 @@ describe("round the guard of a login", () => {
     }
   });
 
+  it("connections of anybody on the host end no session and keep nobody out", async () => {
+    const flood = `
+import glob, resource, socket, time
+soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+held = []
+for path in glob.glob("/run/sallyport/recorder*.sock")[:1] * 20000:
+    if len(held) > hard - 100: break
+    try:
+        s = socket.socket(socket.AF_UNIX); s.settimeout(5); s.connect(path); held.append(s)
+    except OSError: pass
+print("held", len(held), flush=True)
+time.sleep(2)
+`;
+    const before = world.host.recorderPids();
+    const long = run(carol.ssh("deploy@web-1", "sleep 12; echo whole"), { env: carol.env });
+    assert.ok(await until(() => runs("sleep 12"), 10_000));
+    const attack = world.host.run(["/usr/bin/python3", "-c", flood], { uid: "legacy" });
+    assert.match((await attack).stdout, /^held [0-9]{3,}/);
+    assert.deepEqual(world.host.recorderPids(), before);
+    const { status } = await run(carol.ssh("deploy@web-1", "true"), { env: carol.env });
+    assert.equal(status, 0);
+    assert.equal((await long).stdout.toString(), "whole\n");
+  });
+
   it("a restart of the agent while a recorder is slow ends no session", async () => {
     const session = run(carol.ssh("deploy@web-1", "sleep 26; echo whole"), { env: carol.env });
     assert.ok(await until(() => runs("sleep 26"), 10_000));

@@ -126,7 +126,7 @@ describe("control plane program", () => {
   });
 
   const wrong: [args: string[], expected: RegExp][] = [
-    [[], /^serve or join-token is missing|--config FILE is missing/],
+    [[], /^serve, join-token or renew-audit-log is missing|--config FILE is missing/],
     [["serve"], /--config FILE is missing/],
     [["serve", "--config", "/nowhere/cp.yaml"], /^\/nowhere\/cp\.yaml cannot be read \(ENOENT\)/],
     [["serve", "--config", "CONFIG", "extra"], /unexpected argument extra/],

@@ -62,6 +62,7 @@ For the security team:
   play [options] <id>     replay a recording in this terminal
   export [options] <id>   write a recording in another format
   verify [options] [id]   check that a recording is whole and unaltered
+  audit                   export and verify the audit log
   revoke [options] [id]   take access away, now
   engagement|engagements  list, show and end engagements
 
@@ -76,7 +77,7 @@ Exit codes:
   4  the control plane or the identity provider cannot be reached
   5  the sign-in failed
   6  refused: you may not do this
-  7  a recording does not verify
+  7  a recording or the audit log does not verify
   "sallyport ssh" ends with ssh's own exit status.
 
 Environment:
@@ -127,6 +128,7 @@ Examples:
       "export",
       "verify",
     ],
+    ...["audit", "audit checkpoint", "audit export", "audit verify"],
     ...["revoke", "engagement", "engagement list", "engagement show", "engagement end"],
   ];
   for (const command of commands) {

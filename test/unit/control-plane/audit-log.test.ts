@@ -329,6 +329,21 @@ describe("the audit log", () => {
       assert.equal(readFileSync(join(keys, "audit-log.checkpoint"), "utf8"), before.note);
     });
 
+    it("is made again by a new log, over what is left of a tree that was changed", async () => {
+      const db = await open();
+      for (let n = 0; n < 4; n++) await note(db, n);
+      await log(db);
+      await db.deleteFrom("audit_events").where("leaf_index", "=", 1).execute();
+      await db.deleteFrom("audit_nodes").where("level", "=", 0).execute();
+      await assert.rejects(log(db));
+      await renewAuditLog({ db, environment, directory: keys, url: "https://new.example.com" }, "changed");
+      await note(db, 4);
+      const auditLog = await log(db);
+      const { note: signed } = await auditLog.checkpoint();
+      assert.equal(openNote(auditLog, signed).size, 5);
+      assert.equal(hex(openNote(auditLog, signed).root), await rootOfEvents(db, 5));
+    });
+
     it("is not made where the newest event was changed", async () => {
       const db = await open();
       await note(db, 0);

@@ -1,6 +1,6 @@
 import { canonicalJson } from "@sallyport/core/canonical-json.ts";
+import { GrowingTree } from "@sallyport/core/transparency/growing-tree.ts";
 import { leafHash } from "@sallyport/core/transparency/hashing.ts";
-import { appendLeaf } from "@sallyport/core/transparency/subtrees.ts";
 import { type Kysely, sql } from "kysely";
 import { type AuditedEvent, auditLeaf } from "../../audit/leaf.ts";
 
@@ -9,6 +9,7 @@ type Tables = {
   audit_events_new: AuditedEvent & { leaf_index: number };
   audit_nodes: { level: number; position: number; hash: string };
   audit_tree: { id: number; size: number };
+  recordings: { session_id: string; leaf_index: number | null };
 };
 
 const AT_ONCE = 500;
@@ -30,6 +31,7 @@ async function migrate(db: Kysely<Tables>): Promise<void> {
 }
 
 async function makeTables({ schema }: Kysely<Tables>): Promise<void> {
+  await schema.alterTable("recordings").addColumn("leaf_index", "bigint").execute();
   await schema
     .createTable("audit_events_new")
     .addColumn("leaf_index", "bigint", (c) => c.primaryKey())
@@ -69,8 +71,7 @@ async function makeTables({ schema }: Kysely<Tables>): Promise<void> {
 
 /** Copies the events that are there, numbered, and hashes them. Returns how many there are. */
 async function copyEvents(db: Kysely<Tables>): Promise<number> {
-  const hashes = new Map<string, Uint8Array>();
-  let size = 0;
+  const tree = new GrowingTree();
   for (;;) {
     const events = await db
       .selectFrom("audit_events")
@@ -78,30 +79,27 @@ async function copyEvents(db: Kysely<Tables>): Promise<number> {
       .orderBy("at_ms")
       .orderBy("id")
       .limit(AT_ONCE)
-      .offset(size)
+      .offset(tree.size)
       .execute();
-    if (events.length === 0) return size;
-    for (const old of events) {
-      const event = { ...old, data_json: canonicalData(old.data_json) };
-      await db
-        .insertInto("audit_events_new")
-        .values({ leaf_index: size, ...event })
-        .execute();
-      const added = appendLeaf(size, leafHash(auditLeaf(event)), ({ level, index }) => {
-        const hash = hashes.get(`${level}/${index}`);
-        // A subtree is merged once, and not needed afterwards.
-        hashes.delete(`${level}/${index}`);
-        if (hash === undefined) throw new Error("a subtree is missing");
-        return hash;
-      });
-      for (const { level, index, hash } of added) {
-        hashes.set(`${level}/${index}`, hash);
-        const row = { level, position: index, hash: Buffer.from(hash).toString("base64") };
-        await db.insertInto("audit_nodes").values(row).execute();
-      }
-      size++;
-    }
+    if (events.length === 0) return tree.size;
+    for (const old of events) await copyEvent(db, tree, old);
   }
+}
+
+async function copyEvent(db: Kysely<Tables>, tree: GrowingTree, old: AuditedEvent): Promise<void> {
+  const leaf_index = tree.size;
+  const event = { ...old, data_json: canonicalData(old.data_json) };
+  await db
+    .insertInto("audit_events_new")
+    .values({ leaf_index, ...event })
+    .execute();
+  for (const { level, index, hash } of tree.append(leafHash(auditLeaf(event)))) {
+    const row = { level, position: index, hash: Buffer.from(hash).toString("base64") };
+    await db.insertInto("audit_nodes").values(row).execute();
+  }
+  if (event.type !== "recording-complete") return;
+  const { session } = JSON.parse(event.data_json) as { session: string };
+  await db.updateTable("recordings").set({ leaf_index }).where("session_id", "=", session).execute();
 }
 
 function canonicalData(text: string): string {

@@ -14,6 +14,7 @@ import { requires, seesAll } from "../access.ts";
 import { actorName, type Caller } from "../caller.ts";
 import { query } from "../json-body.ts";
 import type { AppEnv, Services } from "../services.ts";
+import { loggedRecording } from "./recording-inclusion.ts";
 
 const ListQuery = z.object({
   state: z.enum(["live", "ended"]).optional(),
@@ -54,6 +55,11 @@ export function sessionRoutes(app: Hono<AppEnv>, services: Services): void {
       "x-sallyport-host-key": hostKey,
       "x-sallyport-complete": stored.complete === 1 ? "true" : "false",
     });
+  });
+
+  app.get("/sessions/:id/inclusion", anybody, async (context) => {
+    const { stored } = await visibleRecording(services, context);
+    return context.json(await loggedRecording(services, stored));
   });
 
   app.get("/sessions/:id/export", anybody, async (context) => {
