@@ -223,9 +223,9 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
     shim: config.shim,
     now,
     log,
-    onAdmitted: (login) => {
-      guard.admitted(login);
+    onAdmitted: async (login) => {
       remains.admitted(login);
+      await guard.admitted(login, accounts.unsafe(login.account, config.shim) === null);
     },
     onDecision: (login, answer) => reports.loginDecided(login, answer, trail),
   });

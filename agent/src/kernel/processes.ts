@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { basename } from "node:path";
 import { printable } from "@sallyport/core/terminal-text.ts";
 import { peerAddressOf } from "./system-calls.ts";
 
@@ -90,6 +91,15 @@ const SSHD_SESSION_PROGRAMS = [
 export function runsSshd(pid: number, sshd: string): boolean {
   const program = executableOf(pid);
   return program !== null && (program === sshd || SSHD_SESSION_PROGRAMS.includes(program));
+}
+
+/**
+ * True for an sshd of root's that nobody is the parent of: the listener, which administrators get in by. Where there is no
+ * service manager, one that a contractor restarts by sudo is in the contractor's login, and must not end with it.
+ */
+export function isSshdListener(process: ProcessStat): boolean {
+  if (process.parent !== 1 || uidOf(process.pid) !== 0) return false;
+  return basename(executableOf(process.pid) ?? "") === "sshd";
 }
 
 /** The peer of the network connection that a process holds; null when it has none or it cannot be read. */

@@ -29,15 +29,15 @@ export class LoginGroups {
    * Where logind does it (when the PAM session opens) there is nothing to do; unless sshd was started by hand by somebody
    * who is logged in: then the connection is in that one's scope, and logind would leave it there.
    */
-  prepare(monitor: ProcessIdentity): void {
+  async prepare(monitor: ProcessIdentity): Promise<void> {
     if (!this.#cgroups.available) return;
     if (this.#byLogind() && !SESSION_SCOPE.test(this.#cgroups.of(monitor.pid) ?? "")) return;
     if (this.of(monitor) !== null) return; // it asks a second time
     const group = this.own(monitor);
-    if (this.#moving.has(group) || this.#cgroups.of(monitor.pid) === group) return;
-    const moving = this.#cgroups.move(monitor.pid, group);
+    const moving = this.#moving.get(group) ?? this.#cgroups.move(monitor.pid, group);
     this.#moving.set(group, moving);
-    void moving.finally(() => this.#moving.delete(group));
+    await moving;
+    this.#moving.delete(group);
   }
 
   /**

@@ -31,7 +31,7 @@ export interface PrincipalsContext {
   now(): number;
   log: Logger;
   /** A login was admitted; called before sshd has the answer. */
-  onAdmitted(login: Login): void;
+  onAdmitted(login: Login): Promise<void>;
   /** Every decision that says something new, for the audit trail. */
   onDecision(login: Login, answer: Answer): void;
 }
@@ -107,7 +107,7 @@ async function answer(context: PrincipalsContext, socket: Socket, data: Buffer):
   // and may have asked about another key, must not take that one's place. No shim, nobody to answer.
   if (!isAlive(shim)) return "";
   context.logins.set(login);
-  if (login.admitted !== null) context.onAdmitted(login);
+  if (login.admitted !== null) await context.onAdmitted(login);
   // sshd asks once for the key and once for the signature: the trail gets one event, or two where the answer changed.
   // It is written after sshd has its answer.
   if (before === undefined || before.refused?.code !== login.refused?.code) {

@@ -109,7 +109,9 @@ export class Recorder {
   }
 
   #lapse({ ticket, live }: Ticket): void {
-    if (this.#tickets.delete(ticket)) this.#control.send({ type: "lapsed", session: live.session });
+    if (!this.#tickets.delete(ticket)) return;
+    this.#control.send({ type: "lapsed", session: live.session });
+    this.#leaveWhenDrained();
   }
 
   #end(message: Extract<ToRecorder, { type: "end" }>): void {
@@ -244,7 +246,8 @@ export class Recorder {
   }
 
   #leaveWhenDrained(): void {
-    if (!this.#draining || this.#sessions.size > 0) return;
+    const awaited = this.#sessions.size + this.#tickets.size + this.#arrivals.size;
+    if (!this.#draining || awaited > 0) return;
     rmSync(this.#settings.socketPath, { force: true });
     // Not before the last shim has taken what is on its way to it.
     this.#server.close(() => process.exit(0));

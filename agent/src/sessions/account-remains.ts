@@ -3,6 +3,7 @@ import { isLingering, removeJobs } from "../accounts/left-files.ts";
 import { endUserManager, hasLogindSessions, userServiceProcesses } from "../accounts/user-manager.ts";
 import { bootId } from "../kernel/boot-id.ts";
 import type { Cgroups } from "../kernel/cgroups.ts";
+import { ProcessSnapshot } from "../kernel/process-snapshot.ts";
 import { descendantsOf, describeProcess, type ProcessIdentity, processTable } from "../kernel/processes.ts";
 import { isLetIn } from "../logins/admission-trail.ts";
 import type { Login } from "../logins/login.ts";
@@ -170,9 +171,10 @@ export class AccountRemains {
   /** Who has a certificate but has not shown its key yet is not there, and keeps nothing alive by asking. */
   #isThere(account: string): boolean {
     const { logins, sshd } = this.#context;
+    const { table } = new ProcessSnapshot();
     return logins
       .alive()
-      .some((login) => login.account === account && login.admitted !== null && isLetIn(login, sshd));
+      .some((login) => login.account === account && login.admitted !== null && isLetIn(login, sshd, table));
   }
 
   #note({ account, uid }: Login): void {

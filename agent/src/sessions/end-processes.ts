@@ -1,5 +1,5 @@
 import type { Cgroups } from "../kernel/cgroups.ts";
-import { signalProcess } from "../kernel/processes.ts";
+import { isSshdListener, processStat, signalProcess } from "../kernel/processes.ts";
 import { type MarkedLogin, processesOf } from "./login-processes.ts";
 
 /** Time for the last words to reach the contractor's terminal before the connection is cut, in milliseconds. */
@@ -33,11 +33,20 @@ export async function endRemains(login: MarkedLogin, cgroups: Cgroups): Promise<
   for (let round = 0; round < ROUNDS; round++) {
     const left = processesOf(login, cgroups);
     if (left.length === 0) return true;
-    if (round >= PATIENT_ROUNDS && login.marks?.group != null) cgroups.kill(login.marks.group);
+    const group = round < PATIENT_ROUNDS ? null : (login.marks?.group ?? null);
+    if (group !== null && !holdsListener(group, cgroups)) cgroups.kill(group);
     for (const process of left) signalProcess(process, "SIGKILL");
     await pause(ROUND_MS);
   }
   return false;
+}
+
+/** Then the group must not be killed whole. */
+function holdsListener(group: string, cgroups: Cgroups): boolean {
+  return cgroups.members(group).some((pid) => {
+    const stat = processStat(pid);
+    return stat !== null && isSshdListener(stat);
+  });
 }
 
 function pause(ms: number): Promise<void> {

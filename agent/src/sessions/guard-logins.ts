@@ -44,7 +44,7 @@ export class LoginGuard {
 
   /** Watches what an agent before us has left; what it was watching when it ended is ended where it must be. */
   start(): void {
-    for (const login of this.#context.logins.alive()) this.admitted(login);
+    for (const login of this.#context.logins.alive()) void this.admitted(login, true);
     this.#watchdog.watch();
   }
 
@@ -53,11 +53,15 @@ export class LoginGuard {
     this.#forwards.stop();
   }
 
-  /** sshd is about to hear that a login is admitted. */
-  admitted(login: Login): void {
-    this.#groups.prepare(login.monitor);
+  /**
+   * sshd is about to hear that a login is admitted. With an unsafe login shell it hears it only when the connection is in
+   * its group: what that shell detaches before the recorder must be in it too. With a safe one nothing runs so early.
+   */
+  async admitted(login: Login, shellIsSafe: boolean): Promise<void> {
+    const prepared = this.#groups.prepare(login.monitor);
     this.#watchdog.watch();
     if (login.forwarding) this.#forwards.watch();
+    if (!shellIsSafe) await prepared;
   }
 
   /**

@@ -2,6 +2,7 @@ import type { Cgroups } from "../kernel/cgroups.ts";
 import { ProcessSnapshot } from "../kernel/process-snapshot.ts";
 import {
   auditSessionOf,
+  isSshdListener,
   isUsersOwn,
   type ProcessIdentity,
   type ProcessStat,
@@ -27,7 +28,7 @@ export function marksOf(monitor: ProcessIdentity, groups: LoginGroups): LoginMar
 }
 
 /**
- * All processes of a login but its monitor: those in its control group, and where there is none those below its sshd and
+ * All processes of a login but its monitor, and but an sshd that root has restarted there: those in its control group, and where there is none those below its sshd and
  * those with its audit session.
  */
 export function processesOf(
@@ -49,7 +50,7 @@ export function processesOf(
       found.set(stat.pid, stat);
   }
   if (found.get(monitor.pid)?.startTime === monitor.startTime) found.delete(monitor.pid);
-  return [...found.values()];
+  return [...found.values()].filter((process) => !isSshdListener(process));
 }
 
 /** What may run in a login besides sshd. */

@@ -78,4 +78,22 @@ describe("what a session leaves behind", () => {
     await run(["ssh", "-O", "exit", "-o", `ControlPath=${path}`, "web-1"], { env: alice.env });
     assert.ok(await until(async () => !(await runs("stays-here")), 3_000));
   });
+
+  it("is ended also where sudo has made it root's, but for sshd itself, which administrators get in by", async () => {
+    await world.host.run(
+      ["sh", "-c", "mkdir -p /run/sshd; cat > /etc/sudoers.d/deploy; chmod 440 /etc/sudoers.d/deploy"],
+      {
+        input: "deploy ALL=(root) NOPASSWD: ALL\n",
+      },
+    );
+    const name = "roots-own";
+    const command = `sudo setsid -f bash -c 'exec -a ${name} sleep 3000' >/dev/null 2>&1 </dev/null; sudo /usr/sbin/sshd -p 41022 -o PidFile=/run/second.pid; echo started`;
+    const { stdout } = await run(alice.ssh("web-1", command), { env: alice.env });
+    assert.match(stdout.toString(), /started/);
+    await logged(world, (line) => JSON.stringify(line.processes ?? "").includes(name));
+    assert.equal(await runs(name), false);
+    const listener = await world.host.run(["sh", "-c", "kill -0 $(cat /run/second.pid) && echo there"]);
+    assert.equal(listener.stdout, "there\n");
+    await world.host.run(["sh", "-c", "kill $(cat /run/second.pid); rm /etc/sudoers.d/deploy"]);
+  });
 });

@@ -41,7 +41,7 @@ describe("an answer that comes when sshd has given up", () => {
       shim: shim.path,
       now: () => NOW,
       log: SILENT,
-      onAdmitted: () => {},
+      onAdmitted: async () => {},
       onDecision: () => {},
     });
     server.listen(directory.file("run/principals.sock"));

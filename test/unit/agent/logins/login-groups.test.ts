@@ -38,7 +38,7 @@ describe("the control group of a login, where logind gives each connection a sco
   it("is that scope, and nothing is moved before", async () => {
     cgroups.said.set(LISTENER, "/system.slice/ssh.service");
     cgroups.said.set(monitor.pid, "/system.slice/ssh.service");
-    groups.prepare(monitor);
+    await groups.prepare(monitor);
     assert.equal(groups.of(monitor), null, "that is all connections'");
     cgroups.said.set(monitor.pid, SCOPE);
     assert.equal(groups.of(monitor), SCOPE);
@@ -51,7 +51,7 @@ describe("the control group of a login, where logind gives each connection a sco
     assert.equal(groups.of(monitor), null);
     assert.equal(await groups.settle(monitor, [monitor.pid]), groups.own(monitor));
     cgroups.said.set(monitor.pid, ADMINISTRATORS);
-    groups.prepare(monitor);
+    await groups.prepare(monitor);
     await new Promise(setImmediate);
     assert.equal(groups.of(monitor), groups.own(monitor));
     assert.equal(cgroups.of(LISTENER), ADMINISTRATORS);

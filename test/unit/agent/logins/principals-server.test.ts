@@ -42,7 +42,7 @@ describe("the socket that AuthorizedPrincipalsCommand asks", () => {
       shim: SHIM,
       now: () => NOW,
       log: SILENT,
-      onAdmitted: () => {},
+      onAdmitted: async () => {},
       onDecision: (...decision) => decisions.push(decision),
     });
     certificate = await makeCertificate();
