@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { fileURLToPath } from "node:url";
+import { setFlagsFromString } from "node:v8";
 
 /*
  * The `sallyport-agent` command. This file reads arguments, environment and clock, and wires; nothing else does. A
@@ -20,6 +21,8 @@ if (command === "recorder" && configOption === "--config" && config && idOption 
   const { recorderCommand } = await import("./commands/recorder.ts");
   recorderCommand({ config, id, version: VERSION });
 } else {
+  // An agent is small and always there: a young generation of 1 MB instead of 16 saves more memory than it costs time.
+  setFlagsFromString("--max-semi-space-size=1");
   const { run } = await import("./program.ts");
   process.exitCode = await run(args, {
     version: VERSION,
