@@ -72,15 +72,17 @@ function readArguments(argv: string[]) {
 
 async function serve(file: string): Promise<void> {
   const controlPlane = await startControlPlane(loadConfiguration(file), environment);
-  environment.log.info("listening", { url: controlPlane.url });
   process.on("SIGHUP", () => {
     controlPlane.reloadPolicy().catch((error: unknown) => {
       environment.log.error("policy not applied, the old one stays", errorFields(error));
     });
   });
-  await new Promise<void>((resolve) => {
+  const stopped = new Promise<void>((resolve) => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
   });
+  // Said last: whoever reads it may send signals.
+  environment.log.info("listening", { url: controlPlane.url });
+  await stopped;
   environment.log.info("stopping");
   await controlPlane.close();
   process.exitCode = 0;

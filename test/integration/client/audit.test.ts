@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { writeSignIn } from "@sallyport/client/state/sign-in-state.ts";
@@ -18,6 +18,7 @@ describe("sallyport audit, with a real control plane", () => {
   const signedInMachine = async (sub: string): Promise<Machine> => {
     const { apiToken, apiTokenExpiresAt, me } = await signIn(plane.url, plane.idp.issuer, sub);
     const machine = new Machine();
+    mkdirSync(machine.home, { mode: 0o700 });
     writeSignIn(machine, {
       v: 1,
       server: plane.url,
@@ -60,9 +61,9 @@ describe("sallyport audit, with a real control plane", () => {
     key = String((await call(plane.url, "GET", "/audit/key", { token: apiToken })).body).trim();
   });
   after(async () => {
+    await plane.close();
     auditor.remove();
     contractor.remove();
-    await plane.close();
   });
 
   it("exports, and verifies offline with only the public key and an earlier checkpoint", async () => {

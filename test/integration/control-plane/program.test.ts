@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -125,11 +125,38 @@ describe("control plane program", () => {
     );
   });
 
+  it("refuses an older database until a new audit log is begun", async () => {
+    const database = join(directory, "data/sallyport.db");
+    const token = ["join-token", "--config", config, "--name", "web-1", "--address", "127.0.0.1"];
+    const first = await serve();
+    assert.equal(await stop(first.child), 0);
+    cpSync(database, join(directory, "backup.db"));
+    const second = await serve();
+    assert.equal((await run(...token)).status, 0);
+    // It is signed when the control plane stops, at the latest.
+    assert.equal(await stop(second.child), 0);
+    for (const end of ["-wal", "-shm"]) rmSync(`${database}${end}`, { force: true });
+    cpSync(join(directory, "backup.db"), database);
+
+    const refused = await run("serve", "--config", config);
+    assert.equal(refused.status, 1);
+    assert.match(
+      refused.stderr,
+      /has 0 entries, but the checkpoint in .* says that 1 were signed.*renew-audit-log.*\n$/,
+    );
+    const renewed = await run("renew-audit-log", "--config", config, "--reason", "restored a backup");
+    assert.equal(renewed.status, 0, renewed.stderr);
+    assert.match(renewed.stdout, /^\S+\/audit-[0-9a-f]{8}\+[0-9a-f]{8}\+\S+\n$/);
+    const third = await serve();
+    assert.equal(await stop(third.child), 0);
+  });
+
   const wrong: [args: string[], expected: RegExp][] = [
     [[], /^serve, join-token or renew-audit-log is missing|--config FILE is missing/],
     [["serve"], /--config FILE is missing/],
     [["serve", "--config", "/nowhere/cp.yaml"], /^\/nowhere\/cp\.yaml cannot be read \(ENOENT\)/],
     [["serve", "--config", "CONFIG", "extra"], /unexpected argument extra/],
+    [["renew-audit-log", "--config", "CONFIG"], /--reason TEXT is missing/],
     [["dance", "--config", "CONFIG"], /there is no command dance/],
     [["serve", "--config", "CONFIG", "--prot", "1"], /Unknown option '--prot'/],
     [["join-token", "--config", "CONFIG", "--name", "Web!", "--address", "::1"], /--name: /],

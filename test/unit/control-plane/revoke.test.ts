@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { listAuditEvents } from "@sallyport/control-plane/database/audit-events.ts";
 import { findEngagement } from "@sallyport/control-plane/database/engagements.ts";
 import { addHost } from "@sallyport/control-plane/database/hosts.ts";
 import { listMembers, saveMember } from "@sallyport/control-plane/database/members.ts";
@@ -72,6 +73,12 @@ describe("revoking", () => {
       { host: "web-1", acknowledged: true, endedSessions: ["ses_1"] },
     ]);
     assert.deepEqual([answer.sequence, answer.level, answer.target], [1, "key", KEY]);
+    const [acknowledged, revoked] = await listAuditEvents(world.db, 2);
+    assert.deepEqual([revoked?.type, acknowledged?.type], ["revoked", "revocation-acknowledged"]);
+    assert.deepEqual(JSON.parse(acknowledged?.data_json ?? ""), {
+      revocations: [answer.id],
+      hosts: answer.hosts,
+    });
   });
 
   it("finds a member by id, e-mail or name", async () => {

@@ -72,17 +72,18 @@ async function makeTables({ schema }: Kysely<Tables>): Promise<void> {
 /** Copies the events that are there, numbered, and hashes them. Returns how many there are. */
 async function copyEvents(db: Kysely<Tables>): Promise<number> {
   const tree = new GrowingTree();
-  for (;;) {
-    const events = await db
-      .selectFrom("audit_events")
-      .selectAll()
-      .orderBy("at_ms")
-      .orderBy("id")
-      .limit(AT_ONCE)
-      .offset(tree.size)
-      .execute();
+  // For going on where the last batch ended; it goes with the table.
+  await db.schema.createIndex("audit_events_time").on("audit_events").columns(["at_ms", "id"]).execute();
+  for (let last: AuditedEvent | undefined; ; ) {
+    let next = db.selectFrom("audit_events").selectAll().orderBy("at_ms").orderBy("id").limit(AT_ONCE);
+    if (last !== undefined) {
+      const { at_ms, id } = last;
+      next = next.where(({ eb, refTuple, tuple }) => eb(refTuple("at_ms", "id"), ">", tuple(at_ms, id)));
+    }
+    const events = await next.execute();
     if (events.length === 0) return tree.size;
     for (const old of events) await copyEvent(db, tree, old);
+    last = events.at(-1);
   }
 }
 
