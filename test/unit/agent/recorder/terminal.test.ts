@@ -48,7 +48,7 @@ describe("a session's terminal", () => {
   it("lets waiting input go when it ends, so that its contractor is heard again", async () => {
     let drained = false;
     terminal.onInputDrained = () => (drained = true);
-    const line = Buffer.from(`${"x".repeat(79)}\n`.repeat(1000));
+    const line = Buffer.from(`${"x".repeat(79)}\n`.repeat(2000));
     assert.equal(terminal.write(line), false, "nobody reads: the caller is asked to wait");
     assert.equal(drained, false);
     closeSync(slave);
