@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { basename } from "node:path";
 import { agentLog } from "../../fixtures/agent-log.ts";
 import { forgeLogin } from "../../fixtures/forged-login.ts";
 import { finished, printed, run } from "../../fixtures/processes.ts";
@@ -117,9 +118,11 @@ ssh -F none -p 2299 -i id -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev
 
   it("a recorder gives a session to the process that its ticket is for, and to no other", async () => {
     // The shim itself is the attacker's here, which takes root: so that there is a ticket to be stolen at all.
-    await world.host.run(["sh", "-c", `mv ${SHIM} ${SHIM}.real && cat > ${SHIM} && chmod 755 ${SHIM}`], {
-      input: FALSE_SHIM,
-    });
+    // The process is the shim's file, as it must be: a copy of Python's, which is told what to do at its start.
+    const python = (await world.host.run(["readlink", "-f", "/usr/bin/python3"])).stdout.trim();
+    const custom = `/etc/${basename(python)}/sitecustomize.py`;
+    const install = `mv ${SHIM} ${SHIM}.real && install -m 755 ${python} ${SHIM} && mv ${custom} ${custom}.real && cat > ${custom}`;
+    await world.host.run(["sh", "-c", install], { input: FALSE_SHIM });
     try {
       for (const [mode, expected] of [
         ["keep", /^own: x$/m],
@@ -136,7 +139,7 @@ ssh -F none -p 2299 -i id -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev
       left.stdin.end();
       await ended;
     } finally {
-      await world.host.run(["mv", `${SHIM}.real`, SHIM]);
+      await world.host.run(["sh", "-c", `mv ${SHIM}.real ${SHIM}; mv ${custom}.real ${custom}`]);
     }
     assert.equal(
       (await run(alice.ssh("web-1", "echo real again"), { env: alice.env })).stdout.toString(),
@@ -157,10 +160,10 @@ for path in glob.glob("/run/sallyport/recorder-*.sock") if len(sys.argv) < 4 els
 `;
 
 /** In the shim's place: asks the agent for a session as the shim does, then uses the ticket or gives it away. */
-const FALSE_SHIM = `#!/usr/bin/python3
+const CODE = `
 import os, socket, struct, subprocess, sys
 mode = os.environ.get("SSH_ORIGINAL_COMMAND", "")
-if "principals" in sys.argv: os.execv("${SHIM}.real", sys.argv)
+if "principals" in sys.orig_argv: os.execv("${SHIM}.real", sys.orig_argv)
 a = socket.socket(socket.AF_UNIX); a.connect("/run/sallyport/session.sock")
 a.sendall(struct.pack(">I", 8) + b"s" + bytes([1, 0, 1]) + b"echo")
 answer = a.recv(65536)
@@ -176,4 +179,9 @@ else:
     hello = bytes.fromhex(ticket) + bytes(8)
     s.sendall(struct.pack(">I", len(hello) + 1) + b"h" + hello)
     print("own:", chr(s.recv(65536)[4]), flush=True)
+`;
+const FALSE_SHIM = `import os
+if os.readlink("/proc/self/exe") == "${SHIM}":
+${CODE.trim().replaceAll(/^/gm, "    ")}
+    os._exit(0)
 `;

@@ -129,7 +129,7 @@ echo "$1$line" >> /tmp/marks
 
   describe("by a command that looks like a transfer", () => {
     const commands = [
-      "scp -t /tmp/x; echo scp-$((40+2))",
+      "timeout 1 scp -t /tmp/x; echo scp-$((40+2))",
       "timeout 1 rsync --server --sender . /etc; echo rsync-$((40+2))",
       "/usr/lib/openssh/sftp-server -h; echo sftp-$((40+2))",
       "internal-sftp; echo internal-$((40+2))",
