@@ -21,8 +21,11 @@ const PROGRAM = [
   "select undef, undef, undef, $pause if $i % $burst == 0 }",
 ].join(" ");
 
-/** A line of ours at the end of what a session showed: nothing of the command's, and nothing that is to be recorded. */
-const OUR_LAST_WORDS = /sallyport: [^\r\n]*\r?\n$/;
+/**
+ * A line of ours at the end of what a session showed: nothing of the command's, and nothing that is to be recorded. On a
+ * terminal the shim begins a new line for its own.
+ */
+const OUR_LAST_WORDS = /(\r\n(?=sallyport: This session cannot be recorded))?sallyport: [^\r\n]*\r?\n$/;
 
 /** One session over plain `ssh` that prints what is known beforehand, and what the client showed of it. */
 export class NumberedSession {
