@@ -1,3 +1,4 @@
+import { StaffRole } from "@sallyport/core/messages/client-api.ts";
 import { IdTokenAlgorithm, TrustedIssuer } from "@sallyport/core/messages/trust.ts";
 import { DisplayText, ShortName } from "@sallyport/core/names.ts";
 import { z } from "zod";
@@ -83,9 +84,10 @@ const Staff = z.strictObject({
     .email()
     .transform((email) => email.toLowerCase())
     .describe("Pinned to (issuer, subject) at the first sign-in with a verified e-mail."),
-  role: z
-    .enum(["admin", "auditor"])
-    .describe("auditor reads everything; admin also revokes, ends and enrols."),
+  role: StaffRole.describe(
+    "sponsor sees and ends the engagements that name them as sponsor, and approves for them; approver approves; auditor " +
+      "reads everything; admin does everything.",
+  ),
   issuer: z
     .url()
     .optional()

@@ -94,6 +94,7 @@ function toEngagement(row: EngagementsTable, members: string[]): Engagement {
 
 function toRow(engagement: Engagement): EngagementsTable {
   const { personal, privilege, forwarding, limits, recording, acceptUnsafeShell } = engagement;
+  const { assurance, certificateLifetime, sponsor } = engagement;
   return {
     id: engagement.id,
     name: engagement.name,
@@ -112,6 +113,9 @@ function toRow(engagement: Engagement): EngagementsTable {
       limits,
       recording,
       acceptUnsafeShell,
+      assurance,
+      certificateLifetime,
+      sponsor,
     }),
     contact: engagement.contact,
     starts_at: engagement.start,

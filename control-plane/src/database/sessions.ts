@@ -7,6 +7,8 @@ import type { Database, RecordingsTable, SessionsTable } from "./tables.ts";
 export interface SessionFilter {
   state?: "live" | "ended" | undefined;
   memberIds?: readonly string[] | undefined;
+  /** Only those of this member, or of these engagements. */
+  visible?: { memberId: string | undefined; engagementIds: readonly string[] } | undefined;
   host?: string | undefined;
   before?: string | undefined;
   limit: number;
@@ -56,10 +58,18 @@ export async function endSession(db: Database, id: string, end: EndRecord): Prom
 
 /** Sessions, newest first. */
 export async function listSessions(db: Database, filter: SessionFilter): Promise<SessionSummary[]> {
-  const { state, memberIds, host, before } = filter;
+  const { state, memberIds, visible, host, before } = filter;
   let query = joined(db);
   if (state !== undefined) query = query.where("ended_at_ms", state === "live" ? "is" : "is not", null);
   if (memberIds !== undefined) query = query.where("member_id", "in", [...memberIds]);
+  if (visible !== undefined) {
+    query = query.where(({ eb, or }) =>
+      or([
+        eb("member_id", "=", visible.memberId ?? ""),
+        ...(visible.engagementIds.length > 0 ? [eb("engagement_id", "in", [...visible.engagementIds])] : []),
+      ]),
+    );
+  }
   if (host !== undefined) query = query.where("host_name", "=", host);
   if (before !== undefined) query = query.where("id", "<", before);
   return (await query.orderBy("id", "desc").limit(filter.limit).execute()).map(toSummary);

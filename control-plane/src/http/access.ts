@@ -1,42 +1,27 @@
 import { SallyportError } from "@sallyport/core/errors.ts";
-import type { MiddlewareHandler } from "hono";
-import { authenticate, type Caller } from "./caller.ts";
-import type { AppEnv, Services } from "./services.ts";
+import type { Permission } from "../people/permissions.ts";
+import type { Caller } from "./caller.ts";
 
 /**
- * What a route asks of its caller:
- * `self` that they are signed in, revoked or not; `member-or-staff` that their access holds; `auditor` and `admin` that
- * they are staff. An admin may do what an auditor may.
+ * What a route asks of its caller: nothing (`public`), that they are signed in, revoked or not (`self`), or that one of
+ * their roles, and their token where it has scopes, has a permission.
  */
-export type Access = "self" | "member-or-staff" | "auditor" | "admin";
+export type Access = "public" | "self" | Permission;
 
-/** Middleware that lets only such callers on, and keeps who it is. Codes `unauthenticated`, `forbidden`. */
-export function requires(access: Access, services: Services): MiddlewareHandler<AppEnv> {
-  const needs = { db: services.db, clock: services.environment.clock, config: services.config };
-  return async (context, next) => {
-    const caller = await authenticate(needs, context.req.header("authorization"));
-    checkAccess(caller, access);
-    context.set("caller", caller);
-    await next();
-  };
-}
-
-/** True for callers who see what belongs to others. */
-export function seesAll(caller: Caller): boolean {
-  return caller.staffRole !== undefined;
-}
-
-function checkAccess(caller: Caller, access: Access): void {
-  if (access === "self") return;
-  if (access === "admin" && caller.staffRole !== "admin") throw forbidden("Only an admin may do this.");
-  if (access === "auditor" && caller.staffRole === undefined)
-    throw forbidden("Only the security team may do this.");
-  if (caller.staffRole !== undefined) return;
+/** Lets only such callers on. Code `forbidden`. What they may do it to is for `sight.ts`. */
+export function checkAccess(caller: Caller, access: Access): void {
+  if (access === "public" || access === "self" || caller.permissions.has(access)) return;
+  if (caller.roles.length > 0)
+    throw forbidden(`This takes the permission ${access}, which ${whoLacks(caller)} not have.`);
   if (caller.revoked !== undefined) {
     const { by, reason } = caller.revoked;
     throw forbidden(`Your access was revoked by ${by}${reason === "" ? "" : `: ${reason}`}.`);
   }
-  if (caller.member === undefined) throw forbidden("You are no longer a member of anything here.");
+  throw forbidden("You are no longer a member of anything here.");
+}
+
+function whoLacks({ roles }: Caller): string {
+  return roles.length === 1 ? `the role ${roles[0]} does` : `your roles (${roles.join(", ")}) do`;
 }
 
 function forbidden(message: string): SallyportError {

@@ -1,5 +1,6 @@
 import { Hono } from "hono";
 import { revocationSequence } from "../database/revocations.ts";
+import { Api } from "./api.ts";
 import { errorResponse, noSuchPath } from "./error-response.ts";
 import { strictHeaders } from "./headers.ts";
 import { homePage } from "./home-page.ts";
@@ -11,6 +12,17 @@ import { revocationRoutes } from "./routes/revocations.ts";
 import { sessionRoutes } from "./routes/sessions.ts";
 import { signInRoutes } from "./routes/sign-in.ts";
 import type { AppEnv, Services } from "./services.ts";
+
+/** The routes of the API, by what they are about. */
+const ROUTES = [
+  signInRoutes,
+  meRoutes,
+  sessionRoutes,
+  engagementRoutes,
+  hostRoutes,
+  revocationRoutes,
+  auditRoutes,
+];
 
 /** The HTTP side of the control plane. */
 export function createApp(services: Services): Hono<AppEnv> {
@@ -27,13 +39,7 @@ export function createApp(services: Services): Hono<AppEnv> {
     return context.json({ status: "ok" });
   });
 
-  const api = app.basePath("/api/v1");
-  signInRoutes(api, services);
-  meRoutes(api, services);
-  sessionRoutes(api, services);
-  engagementRoutes(api, services);
-  hostRoutes(api, services);
-  revocationRoutes(api, services);
-  auditRoutes(api, services);
+  const api = new Api(app.basePath("/api/v1"), services);
+  for (const addRoutes of ROUTES) addRoutes(api, services);
   return app;
 }

@@ -1,4 +1,5 @@
 import { SallyportError } from "@sallyport/core/errors.ts";
+import type { Role } from "@sallyport/core/messages/client-api.ts";
 import type { Revocation } from "@sallyport/core/policy/revocation.ts";
 import type { Configuration } from "../config/configuration.ts";
 import { findApiToken } from "../database/api-tokens.ts";
@@ -8,11 +9,18 @@ import { staffEmailByIdentity } from "../database/staff.ts";
 import type { Database } from "../database/tables.ts";
 import { type Clock, seconds } from "../environment.ts";
 import { tokenHash } from "../issuance/api-token.ts";
-import type { KnownPerson } from "../people/describe-me.ts";
+import { type KnownPerson, rolesOf } from "../people/describe-me.ts";
+import { type Permission, permissionsOf } from "../people/permissions.ts";
 
 /** Who calls the API, as known by the bearer token and by what holds now: roles are looked up with every request. */
 export interface Caller extends KnownPerson {
   tokenHash: string;
+  /** Of staff, as pinned at their first sign-in; or the member's. Lower case. */
+  email: string | undefined;
+  /** Roles that hold now: a revoked contractor has none. */
+  roles: readonly Role[];
+  /** What the roles, and the token's scopes, allow. */
+  permissions: ReadonlySet<Permission>;
   /** Set when this member's access was revoked. */
   revoked: Revocation | undefined;
 }
@@ -31,13 +39,26 @@ export async function authenticate(
     );
   const { issuer, subject, name, mfa, hash } = row;
   const member = await memberByIdentity(needs.db, issuer, subject);
-  const email = await staffEmailByIdentity(needs.db, issuer, subject);
-  const staffRole = needs.config.staff.find((person) => person.email === email)?.role;
+  const staffEmail = await staffEmailByIdentity(needs.db, issuer, subject);
+  const staffRoles = needs.config.staff.filter(({ email }) => email === staffEmail).map(({ role }) => role);
   const revoked = member && (await findRevocation(needs.db, "member", member.id));
-  return { tokenHash: hash, issuer, subject, name, mfa, member, staffRole, revoked };
+  const roles = rolesOf({ member: revoked === undefined ? member : undefined, staffRoles });
+  return {
+    tokenHash: hash,
+    issuer,
+    subject,
+    name,
+    mfa,
+    member,
+    staffRoles,
+    email: staffEmail ?? member?.email ?? undefined,
+    roles,
+    permissions: new Set(permissionsOf(roles)),
+    revoked,
+  };
 }
 
 /** How a caller is named in revocations, ends and the audit log. */
 export function actorName(caller: Caller): string {
-  return caller.member?.email ?? caller.name;
+  return caller.email ?? caller.name;
 }

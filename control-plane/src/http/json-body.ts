@@ -44,12 +44,9 @@ async function limitedText(context: Context): Promise<string> {
   throw new SallyportError("message-too-large", `The body of a request has at most ${MAX_BODY / 1024} KiB.`);
 }
 
-/** The query of a request, parsed with its schema. Code `message-malformed`. */
-export function query<T>(context: Context, schema: z.ZodType<T>): T {
-  return parseInput(context.req.query(), schema, "query");
-}
-
-function parseInput<T>(value: unknown, schema: z.ZodType<T>, name: string): T {
+/** A part of a request, parsed with its schema; without a schema it is left as it is. Code `message-malformed`. */
+export function parseInput<T>(value: unknown, schema: z.ZodType<T> | undefined, name: string): T {
+  if (schema === undefined) return value as T;
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const issue = result.error.issues[0];

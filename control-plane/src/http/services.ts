@@ -6,7 +6,6 @@ import type { Environment } from "../environment.ts";
 import type { ConnectedHosts } from "../hosts/connected-hosts.ts";
 import type { IssuerKeys } from "../issuers/issuer-keys.ts";
 import type { Keys } from "../keys/keys.ts";
-import type { Caller } from "./caller.ts";
 import type { RateLimit } from "./rate-limit.ts";
 
 /** Everything that routes work with. */
@@ -23,8 +22,7 @@ export interface Services {
   recordingsDirectory: string;
 }
 
-/** Types of a Hono context here: the Node request below it, and the caller once a route has asked for one. */
+/** Types of a Hono context here: the Node request below it. */
 export interface AppEnv {
   Bindings: HttpBindings;
-  Variables: { caller: Caller };
 }

@@ -115,7 +115,7 @@ async function issue(needs: IssuanceNeeds, checked: Checked): Promise<Certificat
       name: token.name ?? token.email ?? token.subject,
       mfa: token.mfa,
       member,
-      staffRole: person.staff?.role,
+      staffRoles: person.staff === undefined ? [] : [person.staff.role],
     });
     return { v: 1, ...apiToken, certificate, me };
   });

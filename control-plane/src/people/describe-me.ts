@@ -1,4 +1,4 @@
-import type { Me, ReachableHost, Role } from "@sallyport/core/messages/client-api.ts";
+import type { Me, ReachableHost, Role, StaffRole } from "@sallyport/core/messages/client-api.ts";
 import { accountsOf } from "@sallyport/core/policy/checks.ts";
 import type { Engagement, Member } from "@sallyport/core/policy/engagement.ts";
 import { printable } from "@sallyport/core/terminal-text.ts";
@@ -15,7 +15,7 @@ export interface KnownPerson {
   name: string;
   mfa: string;
   member: Member | undefined;
-  staffRole: "admin" | "auditor" | undefined;
+  staffRoles: readonly StaffRole[];
 }
 
 /** What the signed-in person is, has, and may reach now or later. `now` in seconds. */
@@ -43,11 +43,9 @@ export async function describeMe(db: Database, now: number, person: KnownPerson)
   };
 }
 
-/** Roles of a person: `admin` reads what `auditor` reads. */
-export function rolesOf(person: Pick<KnownPerson, "member" | "staffRole">): Role[] {
-  const roles: Role[] = person.member === undefined ? [] : ["contractor"];
-  if (person.staffRole !== undefined) roles.push(person.staffRole);
-  return roles;
+/** Roles of a person. */
+export function rolesOf(person: Pick<KnownPerson, "member" | "staffRoles">): Role[] {
+  return [...(person.member === undefined ? [] : ["contractor" as const]), ...person.staffRoles];
 }
 
 /**

@@ -93,6 +93,10 @@ function toEngagement(
     members,
     mode: "shell",
     ended: present?.ended ?? null,
-    approval: present?.approval ?? { rule: "none", approved: false },
+    approval: {
+      ...wanted.approval,
+      approved: present?.approval.approved ?? false,
+      granted: present?.approval.granted ?? [],
+    },
   });
 }

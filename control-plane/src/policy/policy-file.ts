@@ -1,5 +1,5 @@
 import { AccountName, DisplayText, HostName, ShortName } from "@sallyport/core/names.ts";
-import { Hours, MfaLevel, Network } from "@sallyport/core/policy/engagement.ts";
+import { Approval, Hours, MfaLevel, Network } from "@sallyport/core/policy/engagement.ts";
 import {
   Forwarding,
   PersonalAccounts,
@@ -97,6 +97,32 @@ const PolicyEngagement = z
     start: Time.describe("First moment of access."),
     end: Time.describe("Access ends by itself at this moment."),
     contact: DisplayText.describe("Whom a contractor asks; shown with every refusal."),
+    sponsor: Email.nullable()
+      .default(null)
+      .describe("E-mail of who in the company answers for it; with the role `sponsor` they see and end it."),
+    approval: Approval.omit({ approved: true, granted: true })
+      .prefault({})
+      .describe(
+        "Whether somebody has to say yes. `rule`: none, activation (once, before anybody logs in) or login (for each member; " +
+          "it `lasts` that many seconds, 28800 unless given); `approvers`: how many people (1 to 10, default 1); `ticket`: " +
+          "true when a request must name a ticket.",
+      ),
+    assurance: z
+      .enum(["bound", "brokered"])
+      .default("bound")
+      .describe(
+        "`brokered` also accepts sign-ins whose ID token does not commit to the SSH key (device code). Danger: then a " +
+          "control plane that was taken over can log in as these members.",
+      ),
+    certificateLifetime: z
+      .int()
+      .min(60)
+      .max(86_400)
+      .nullable()
+      .default(null)
+      .describe(
+        "Longest life of a certificate in seconds; null leaves it to the control plane's own setting.",
+      ),
   })
   .superRefine((engagement, context) => {
     const problem = (path: string[], message: string) => context.addIssue({ code: "custom", path, message });

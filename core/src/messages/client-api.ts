@@ -54,7 +54,11 @@ export const ReachableHost = z.object({
 });
 export type ReachableHost = z.infer<typeof ReachableHost>;
 
-export const Role = z.enum(["contractor", "auditor", "admin"]);
+/** The security team and its friends: who answers for an engagement, who approves, who reads, who does everything. */
+export const StaffRole = z.enum(["sponsor", "approver", "auditor", "admin"]);
+export type StaffRole = z.infer<typeof StaffRole>;
+
+export const Role = z.enum(["contractor", ...StaffRole.options]);
 export type Role = z.infer<typeof Role>;
 
 /** Who is signed in, and what hangs on it: also `GET /me`. */

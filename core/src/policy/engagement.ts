@@ -34,6 +34,31 @@ export const HostSelector = z.strictObject({
 });
 export type HostSelector = z.infer<typeof HostSelector>;
 
+const DAY = 86_400;
+
+/** Whether somebody has to say yes: never, once before the engagement counts, or for each member before they log in. */
+export const Approval = z.strictObject({
+  rule: z.enum(["none", "activation", "login"]).default("none"),
+  /** How many people have to say yes. */
+  approvers: z.int().min(1).max(10).default(1),
+  /** Seconds for which a member may log in once it was approved; rule `login`. */
+  lasts: z
+    .int()
+    .min(60)
+    .max(30 * DAY)
+    .default(DAY / 3),
+  /** A request has to name a ticket. */
+  ticket: z.boolean().default(false),
+  /** Rule `activation`: it was approved. */
+  approved: z.boolean(),
+  /** Rule `login`: who may log in until when. */
+  granted: z
+    .array(z.strictObject({ member: Id, until: EpochSeconds }))
+    .max(10_000)
+    .default([]),
+});
+export type Approval = z.infer<typeof Approval>;
+
 /**
  * The central object: what members of one vendor may do, where, as whom and when. Everything a contractor may do
  * hangs on one, and ends with it. Times are seconds since the epoch.
@@ -69,7 +94,13 @@ export const Engagement = z.strictObject({
   end: EpochSeconds,
   /** Set when it was ended before its time. */
   ended: z.strictObject({ at: EpochSeconds, by: DisplayText, reason: DisplayText }).nullable(),
-  approval: z.strictObject({ rule: z.enum(["none", "activation"]), approved: z.boolean() }),
+  approval: Approval,
+  /** Whether logins without a key-bound ID token (device code, gateway) are accepted: a lower assurance. */
+  assurance: z.enum(["bound", "brokered"]).default("bound"),
+  /** Longest life of its certificates in seconds; null leaves it to the control plane. */
+  certificateLifetime: z.int().min(60).max(DAY).nullable().default(null),
+  /** E-mail, in lower case, of who in the company answers for it. */
+  sponsor: DisplayText.nullable().default(null),
   /** Whom a contractor asks, shown with every refusal. */
   contact: DisplayText,
 });

@@ -117,7 +117,7 @@ describe("the audit log's API", () => {
     const [read, ...rest] = await entries(before.size, after.size);
     assert.deepEqual(rest, []);
     const { type, actor, data } = JSON.parse(read?.leaf ?? "");
-    assert.deepEqual([type, actor, data], ["audit-log-read", "Audrey Audit", { entries: 3, from: 0 }]);
+    assert.deepEqual([type, actor, data], ["audit-log-read", "audit@acme.test", { entries: 3, from: 0 }]);
   });
 
   it("proves to whoever may see a recording that its end is logged", async () => {

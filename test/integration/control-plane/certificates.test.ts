@@ -298,7 +298,7 @@ describe("POST /certificates", () => {
     assert.deepEqual([answer.status, answer.code], [403, "forbidden"]);
     assert.match(
       answer.message,
-      /revoked \d{4}-\d\d-\d\d \d\d:\d\d UTC by Sam Security: left the company\. Ask sec@acme\.test\./,
+      /revoked \d{4}-\d\d-\d\d \d\d:\d\d UTC by sec@acme\.test: left the company\. Ask sec@acme\.test\./,
     );
   });
 

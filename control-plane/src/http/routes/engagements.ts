@@ -1,102 +1,125 @@
 import { EndEngagementRequest } from "@sallyport/core/messages/client-api.ts";
+import { EndEngagementResponse, EngagementView } from "@sallyport/core/messages/engagements.ts";
 import type { Engagement, Member } from "@sallyport/core/policy/engagement.ts";
-import type { Hono } from "hono";
+import { z } from "zod";
 import { findEngagement, listEngagements } from "../../database/engagements.ts";
 import { type Host, listHosts } from "../../database/hosts.ts";
 import { listMembers } from "../../database/members.ts";
 import { seconds } from "../../environment.ts";
 import { endEngagement, engagementNotFound } from "../../policy/end-engagement.ts";
 import { engagementState, selects } from "../../policy/host-selection.ts";
-import { requires, seesAll } from "../access.ts";
-import { actorName, type Caller } from "../caller.ts";
-import { jsonBody } from "../json-body.ts";
-import type { AppEnv, Services } from "../services.ts";
+import type { Api } from "../api.ts";
+import { actorName } from "../caller.ts";
+import type { Services } from "../services.ts";
+import { type Sight, seesEngagement, sightOf } from "../sight.ts";
 
-/** Engagements: a contractor sees their own, with only themselves as member. */
-export function engagementRoutes(app: Hono<AppEnv>, services: Services): void {
+const ByName = z.object({ name: z.string().max(255) });
+
+/** Engagements: a contractor sees their own, with only themselves as member; a sponsor those they sponsor. */
+export function engagementRoutes(api: Api, services: Services): void {
   const { db, environment } = services;
-  const anybody = requires("member-or-staff", services);
 
-  app.get("/engagements", anybody, async (context) => {
-    const caller = context.get("caller");
-    const engagements = await listEngagements(db, seesAll(caller) ? undefined : (caller.member?.id ?? ""));
-    return context.json(await describe(services, engagements, caller));
-  });
+  api.add(
+    {
+      method: "get",
+      path: "/engagements",
+      access: "engagements:read",
+      summary: "Engagements, the latest start first",
+      answer: { status: 200, schema: z.array(EngagementView), description: "Those that the caller may see." },
+    },
+    async ({ caller }) => {
+      const sight = sightOf(caller, "engagements:read");
+      const engagements = (await listEngagements(db)).filter((one) => seesEngagement(sight, one));
+      return describe(services, engagements, sight);
+    },
+  );
 
-  app.get("/engagements/:name", anybody, async (context) => {
-    const caller = context.get("caller");
-    const name = context.req.param("name");
-    const engagement = await findEngagement(db, name);
-    const isOwn = caller.member !== undefined && engagement?.members.includes(caller.member.id) === true;
-    if (engagement === undefined || !(seesAll(caller) || isOwn)) throw engagementNotFound(name);
-    return context.json((await describe(services, [engagement], caller))[0]);
-  });
+  api.add(
+    {
+      method: "get",
+      path: "/engagements/{name}",
+      access: "engagements:read",
+      summary: "One engagement, by name or id",
+      params: ByName,
+      answer: { status: 200, schema: EngagementView, description: "The engagement." },
+      errors: ["not-found"],
+    },
+    async ({ params, caller }) => {
+      const sight = sightOf(caller, "engagements:read");
+      const engagement = await visibleEngagement(services, sight, params.name);
+      return (await describe(services, [engagement], sight))[0];
+    },
+  );
 
-  app.post("/engagements/:name/end", requires("admin", services), async (context) => {
-    const { reason } = await jsonBody(context, EndEngagementRequest);
-    const by = actorName(context.get("caller"));
-    const ended = await endEngagement(
-      { db, environment },
-      { nameOrId: context.req.param("name"), by, reason },
-    );
-    const have = await services.hosts.publishBundles();
-    const hosts = (await listHosts(db)).map(({ id, name }) => ({ host: name, acknowledged: have.has(id) }));
-    return context.json({ ...ended, state: "ended", hosts });
-  });
+  api.add(
+    {
+      method: "post",
+      path: "/engagements/{name}/end",
+      access: "engagements:end",
+      summary: "End an engagement before its time, with the sessions that hang on it",
+      params: ByName,
+      body: EndEngagementRequest,
+      answer: { status: 200, schema: EndEngagementResponse, description: "Which hosts know of it." },
+      errors: ["not-found", "conflict"],
+    },
+    async ({ params, body, caller }) => {
+      const { id } = await visibleEngagement(services, sightOf(caller, "engagements:end"), params.name);
+      const by = actorName(caller);
+      const ended = await endEngagement({ db, environment }, { nameOrId: id, by, reason: body.reason });
+      const have = await services.hosts.publishBundles();
+      const hosts = (await listHosts(db)).map(({ id, name }) => ({ host: name, acknowledged: have.has(id) }));
+      return { ...ended, state: "ended", hosts };
+    },
+  );
 }
 
-async function describe(services: Services, engagements: readonly Engagement[], caller: Caller) {
+async function visibleEngagement({ db }: Services, sight: Sight, name: string): Promise<Engagement> {
+  const engagement = await findEngagement(db, name);
+  if (engagement === undefined || !seesEngagement(sight, engagement)) throw engagementNotFound(name);
+  return engagement;
+}
+
+async function describe(
+  services: Services,
+  engagements: readonly Engagement[],
+  sight: Sight,
+): Promise<EngagementView[]> {
   const { db, environment } = services;
   const now = seconds(environment.clock);
   const hosts = await listHosts(db);
   const members = new Map((await listMembers(db)).map((member) => [member.id, member]));
   return engagements.map((engagement) =>
-    view(engagement, hosts, visibleMembers(engagement, members, caller), now),
+    view(engagement, hosts, visibleMembers(engagement, members, sight), now),
   );
 }
 
+/** Contractors are not told of one another; whoever answers for an engagement knows who is in it. */
 function visibleMembers(
   engagement: Engagement,
   members: ReadonlyMap<string, Member>,
-  caller: Caller,
+  sight: Sight,
 ): Member[] {
+  const seesOthers = seesEngagement({ ...sight, memberId: undefined }, engagement);
   return engagement.members
     .flatMap((id) => members.get(id) ?? [])
-    .filter((member) => seesAll(caller) || member.id === caller.member?.id);
+    .filter((member) => seesOthers || member.id === sight.memberId);
 }
 
-function view(engagement: Engagement, hosts: readonly Host[], members: readonly Member[], now: number) {
-  const { id, name, vendor, accounts, mode, mfa, hours, sources, start, end, ended, approval, contact } =
-    engagement;
-  const { personal, privilege, forwarding, limits, recording, acceptUnsafeShell } = engagement;
+function view(
+  engagement: Engagement,
+  hosts: readonly Host[],
+  members: readonly Member[],
+  now: number,
+): EngagementView {
+  const { hosts: selector, members: _ids, ...rest } = engagement;
+  const shown = new Set(members.map(({ id }) => id));
+  const granted = rest.approval.granted.filter(({ member }) => shown.has(member));
   return {
-    id,
-    name,
-    vendor,
+    ...rest,
+    approval: { ...rest.approval, granted },
     state: engagementState(engagement, now),
-    start,
-    end,
-    ended,
-    members: members.map((member) => ({
-      id: member.id,
-      name: member.name,
-      email: member.email,
-      account: member.account,
-    })),
-    hosts: hosts.filter((host) => selects(engagement.hosts, host)).map((host) => host.name),
-    selector: engagement.hosts,
-    accounts,
-    personal,
-    privilege,
-    forwarding,
-    limits,
-    recording,
-    acceptUnsafeShell,
-    mode,
-    mfa,
-    hours,
-    sources,
-    approval,
-    contact,
+    members: members.map(({ id, name, email, account }) => ({ id, name, email, account })),
+    hosts: hosts.filter((host) => selects(selector, host)).map((host) => host.name),
+    selector,
   };
 }

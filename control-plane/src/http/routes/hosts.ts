@@ -1,50 +1,82 @@
-import type { Hono } from "hono";
+import { HostView } from "@sallyport/core/messages/engagements.ts";
+import { z } from "zod";
 import { listEngagements } from "../../database/engagements.ts";
-import { listHosts } from "../../database/hosts.ts";
+import { type Host, listHosts } from "../../database/hosts.ts";
 import { seconds } from "../../environment.ts";
 import { JoinTokenRequest, makeJoinToken } from "../../hosts/join-token.ts";
 import { reachableHosts } from "../../people/describe-me.ts";
-import { requires, seesAll } from "../access.ts";
-import { actorName } from "../caller.ts";
-import { jsonBody } from "../json-body.ts";
-import type { AppEnv, Services } from "../services.ts";
+import { selects } from "../../policy/host-selection.ts";
+import type { Api } from "../api.ts";
+import { actorName, type Caller } from "../caller.ts";
+import type { Services } from "../services.ts";
+import { seesEngagement, sightOf } from "../sight.ts";
 
-/** Hosts: a contractor sees those that an engagement grants now or later. */
-export function hostRoutes(app: Hono<AppEnv>, services: Services): void {
-  const { db, environment } = services;
+/** Hosts: a contractor sees those that an engagement grants now or later, a sponsor those of their engagements. */
+export function hostRoutes(api: Api, services: Services): void {
+  api.add(
+    {
+      method: "get",
+      path: "/hosts",
+      access: "hosts:read",
+      summary: "Hosts, newest first",
+      answer: { status: 200, schema: z.array(HostView), description: "Those that the caller may see." },
+    },
+    async ({ caller }) => {
+      const { all, sponsor } = sightOf(caller, "hosts:read");
+      const hosts = await listHosts(services.db);
+      if (all) return hosts.map((host) => view(services, host));
+      if (sponsor === undefined) return ownHosts(services, caller, hosts);
+      const sight = { all, sponsor, memberId: undefined };
+      const sponsored = (await listEngagements(services.db)).filter((one) => seesEngagement(sight, one));
+      return hosts
+        .filter((host) => sponsored.some((engagement) => selects(engagement.hosts, host)))
+        .map((host) => view(services, host));
+    },
+  );
 
-  app.get("/hosts", requires("member-or-staff", services), async (context) => {
-    const caller = context.get("caller");
-    const hosts = await listHosts(db);
-    const all = hosts.map(
-      ({ id, name, address, port, labels, enrolledAt, lastSeenAt, bundleVersion, facts }) => ({
-        id,
-        name,
-        address,
-        port,
-        labels,
-        connected: services.hosts.isConnected(id),
-        enrolledAt,
-        lastSeenAt,
-        bundleVersion,
-        facts,
-      }),
-    );
-    if (seesAll(caller)) return context.json(all);
-    const own = await listEngagements(db, caller.member?.id ?? "");
-    const reachable = new Map(
-      reachableHosts(caller.member, own, hosts, seconds(environment.clock)).map((host) => [host.name, host]),
-    );
-    const visible = all.flatMap(({ id, name, connected }) => {
-      const host = reachable.get(name);
-      return host === undefined ? [] : [{ id, ...host, connected }];
-    });
-    return context.json(visible);
-  });
+  api.add(
+    {
+      method: "post",
+      path: "/join-tokens",
+      access: "hosts:write",
+      summary: "A token with which one host of a name may enrol, once, within 24 hours",
+      body: JoinTokenRequest,
+      answer: {
+        status: 201,
+        schema: z.object({ joinToken: z.string() }),
+        description: "The token, shown only here.",
+      },
+    },
+    async ({ body, caller }) => ({ joinToken: await makeJoinToken(services, body, actorName(caller)) }),
+  );
+}
 
-  app.post("/join-tokens", requires("admin", services), async (context) => {
-    const request = await jsonBody(context, JoinTokenRequest);
-    const joinToken = await makeJoinToken(services, request, actorName(context.get("caller")));
-    return context.json({ joinToken }, 201);
+function view({ hosts: connected }: Services, host: Host): z.infer<typeof HostView> {
+  const { id, name, address, port, labels, enrolledAt, lastSeenAt, bundleVersion, facts } = host;
+  return {
+    id,
+    name,
+    address,
+    port,
+    labels,
+    connected: connected.isConnected(id),
+    enrolledAt,
+    lastSeenAt,
+    bundleVersion,
+    facts,
+  };
+}
+
+async function ownHosts(
+  services: Services,
+  { member }: Caller,
+  hosts: readonly Host[],
+): Promise<z.infer<typeof HostView>[]> {
+  const engagements = await listEngagements(services.db, member?.id ?? "");
+  const now = seconds(services.environment.clock);
+  const reachable = new Map(reachableHosts(member, engagements, hosts, now).map((host) => [host.name, host]));
+  return hosts.flatMap(({ id, name }) => {
+    const host = reachable.get(name);
+    return host === undefined ? [] : [{ id, ...host, connected: services.hosts.isConnected(id) }];
   });
 }

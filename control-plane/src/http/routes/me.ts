@@ -1,46 +1,60 @@
-import type { LastRefusal } from "@sallyport/core/messages/client-api.ts";
-import type { Hono } from "hono";
+import { LastRefusal, Me } from "@sallyport/core/messages/client-api.ts";
 import { audit } from "../../audit/audit.ts";
 import { deleteApiToken } from "../../database/api-tokens.ts";
 import { lastRefusal } from "../../database/host-events.ts";
 import { seconds } from "../../environment.ts";
 import { describeMe } from "../../people/describe-me.ts";
-import { requires } from "../access.ts";
+import type { Api } from "../api.ts";
 import { actorName } from "../caller.ts";
-import type { AppEnv, Services } from "../services.ts";
+import type { Services } from "../services.ts";
 
 /** What the signed-in person is and may do; also open to those whose access was revoked. */
-export function meRoutes(app: Hono<AppEnv>, services: Services): void {
-  const { db, environment } = services;
-  const self = requires("self", services);
-
-  app.get("/me", self, async (context) =>
-    context.json(await describeMe(db, seconds(environment.clock), context.get("caller"))),
+export function meRoutes(api: Api, { db, environment }: Services): void {
+  api.add(
+    {
+      method: "get",
+      path: "/me",
+      access: "self",
+      summary: "Who is signed in, and what hangs on it",
+      answer: { status: 200, schema: Me, description: "The signed-in person." },
+    },
+    ({ caller }) => describeMe(db, seconds(environment.clock), caller),
   );
 
-  app.get("/me/refusal", self, async (context) => {
-    const { issuer, subject } = context.get("caller");
-    const last = await lastRefusal(db, issuer, subject);
-    const refusal = last && {
-      at: last.event.at / 1000,
-      host: last.host,
-      account: last.event.account ?? "",
-      code: last.event.code ?? "unknown",
-      told: last.event.told,
-      detail: last.event.detail,
-    };
-    const answer: LastRefusal = { refusal: refusal ?? null };
-    return context.json(answer);
-  });
+  api.add(
+    {
+      method: "get",
+      path: "/me/refusal",
+      access: "self",
+      summary: "The last login of mine that a host refused",
+      answer: { status: 200, schema: LastRefusal, description: "The refusal, or null." },
+    },
+    async ({ caller }): Promise<LastRefusal> => {
+      const last = await lastRefusal(db, caller.issuer, caller.subject);
+      const refusal = last && {
+        at: last.event.at / 1000,
+        host: last.host,
+        account: last.event.account ?? "",
+        code: last.event.code ?? "unknown",
+        told: last.event.told,
+        detail: last.event.detail,
+      };
+      return { refusal: refusal ?? null };
+    },
+  );
 
-  app.delete("/token", self, async (context) => {
-    const caller = context.get("caller");
-    await deleteApiToken(db, caller.tokenHash);
-    await audit(db, environment, {
-      type: "signed-out",
-      actor: actorName(caller),
-      data: { subject: caller.subject },
-    });
-    return context.body(null, 204);
-  });
+  api.add(
+    {
+      method: "delete",
+      path: "/token",
+      access: "self",
+      summary: "Sign out: makes the token of this request worthless",
+      answer: { status: 204, description: "Signed out." },
+    },
+    async ({ caller }) => {
+      await deleteApiToken(db, caller.tokenHash);
+      const data = { subject: caller.subject };
+      await audit(db, environment, { type: "signed-out", actor: actorName(caller), data });
+    },
+  );
 }

@@ -1,15 +1,25 @@
-import { RevocationRequest } from "@sallyport/core/messages/client-api.ts";
-import type { Hono } from "hono";
+import { RevocationRequest, RevocationResponse } from "@sallyport/core/messages/client-api.ts";
 import { revoke } from "../../revocations/revoke.ts";
-import { requires } from "../access.ts";
+import type { Api } from "../api.ts";
 import { actorName } from "../caller.ts";
-import { jsonBody } from "../json-body.ts";
-import type { AppEnv, Services } from "../services.ts";
+import type { Services } from "../services.ts";
 
 /** Revocations: for admins. */
-export function revocationRoutes(app: Hono<AppEnv>, services: Services): void {
-  app.post("/revocations", requires("admin", services), async (context) => {
-    const request = await jsonBody(context, RevocationRequest);
-    return context.json(await revoke(services, request, actorName(context.get("caller"))), 201);
-  });
+export function revocationRoutes(api: Api, services: Services): void {
+  api.add(
+    {
+      method: "post",
+      path: "/revocations",
+      access: "revocations:write",
+      summary: "Revoke access, and end the sessions that hang on it",
+      body: RevocationRequest,
+      answer: {
+        status: 201,
+        schema: RevocationResponse,
+        description: "Which hosts have it, and what it ended.",
+      },
+      errors: ["not-found", "conflict"],
+    },
+    ({ body, caller }) => revoke(services, body, actorName(caller)),
+  );
 }

@@ -1,27 +1,33 @@
-import { getConnInfo } from "@hono/node-server/conninfo";
-import { CertificateRequest, type ClientConfiguration } from "@sallyport/core/messages/client-api.ts";
-import { EnrolRequest } from "@sallyport/core/messages/enrolment.ts";
-import type { Context, Hono } from "hono";
+import {
+  CertificateRequest,
+  CertificateResponse,
+  ChallengeResponse,
+  ClientConfiguration,
+} from "@sallyport/core/messages/client-api.ts";
+import { EnrolRequest, EnrolResponse } from "@sallyport/core/messages/enrolment.ts";
+import { Trust } from "@sallyport/core/messages/trust.ts";
 import { seconds } from "../../environment.ts";
 import { enrolHost } from "../../hosts/enrol-host.ts";
 import { makeChallenge } from "../../issuance/challenge.ts";
 import { issueCertificate } from "../../issuance/issue-certificate.ts";
 import { caLine } from "../../keys/keys.ts";
 import { trustDocument } from "../../keys/trust.ts";
-import { jsonBody } from "../json-body.ts";
-import type { AppEnv, Services } from "../services.ts";
+import type { Api } from "../api.ts";
+import type { Services } from "../services.ts";
 
 /** Routes that need no sign-in: what a client or a host does first. */
-export function signInRoutes(app: Hono<AppEnv>, services: Services): void {
+export function signInRoutes(api: Api, services: Services): void {
   const { config, keys, environment } = services;
-  const limited = (context: Context<AppEnv>): string => {
-    const address = getConnInfo(context).remote.address ?? "unknown";
-    services.rateLimit.take(address);
-    return address;
-  };
 
-  app.get("/client-configuration", (context) => {
-    const answer: ClientConfiguration = {
+  api.add(
+    {
+      method: "get",
+      path: "/client-configuration",
+      access: "public",
+      summary: "Where to sign in, and whom to trust as a host",
+      answer: { status: 200, schema: ClientConfiguration, description: "Issuers and host CA keys." },
+    },
+    (): ClientConfiguration => ({
       v: 1,
       issuers: config.issuers.map(({ issuer, clientId, scope, acrValues, name }) => ({
         issuer,
@@ -32,27 +38,79 @@ export function signInRoutes(app: Hono<AppEnv>, services: Services): void {
       })),
       hostCaKeys: [caLine(keys.hostCa, "sallyport-host-ca")],
       now: seconds(environment.clock),
-    };
-    return context.json(answer);
-  });
+    }),
+  );
 
-  app.get("/trust", (context) => context.json(trustDocument(config, keys)));
+  api.add(
+    {
+      method: "get",
+      path: "/trust",
+      access: "public",
+      summary: "What a host pins when it enrols",
+      answer: {
+        status: 200,
+        schema: Trust,
+        description: "Keys and issuers; its hash is in every join token.",
+      },
+    },
+    () => trustDocument(config, keys),
+  );
 
-  app.post("/challenges", async (context) => {
-    limited(context);
-    return context.json({ challenge: await makeChallenge(services) }, 201);
-  });
+  api.add(
+    {
+      method: "post",
+      path: "/challenges",
+      access: "public",
+      limited: true,
+      summary: "A challenge to sign, good once, for 10 minutes",
+      answer: { status: 201, schema: ChallengeResponse, description: "The challenge." },
+    },
+    async () => ({ challenge: await makeChallenge(services) }),
+  );
 
-  app.post("/certificates", async (context) => {
-    const address = limited(context);
-    const request = await jsonBody(context, CertificateRequest);
-    return context.json(await issueCertificate(services, request, address), 201);
-  });
+  api.add(
+    {
+      method: "post",
+      path: "/certificates",
+      access: "public",
+      limited: true,
+      summary: "Sign in with an ID token, and have an SSH key certified",
+      body: CertificateRequest,
+      answer: {
+        status: 201,
+        schema: CertificateResponse,
+        description: "The certificate and a token for this API.",
+      },
+      errors: [
+        "challenge-unknown",
+        "token-invalid",
+        "issuer-unknown",
+        "issuer-unreachable",
+        "binding-invalid",
+        "proof-invalid",
+        "not-invited",
+        "forbidden",
+      ],
+    },
+    ({ body, address }) => issueCertificate(services, body, address),
+  );
 
-  app.post("/hosts", async (context) => {
-    limited(context);
-    const request = await jsonBody(context, EnrolRequest);
-    const needs = { ...services, disconnect: (hostId: string) => services.hosts.disconnect(hostId) };
-    return context.json(await enrolHost(needs, request), 201);
-  });
+  api.add(
+    {
+      method: "post",
+      path: "/hosts",
+      access: "public",
+      limited: true,
+      summary: "Enrol a host with a join token",
+      body: EnrolRequest,
+      answer: {
+        status: 201,
+        schema: EnrolResponse,
+        description: "Its id, what to trust, and its host certificates.",
+      },
+      errors: ["unauthenticated", "conflict", "ssh-malformed", "ssh-unsupported"],
+    },
+    ({ body }) =>
+      enrolHost({ ...services, disconnect: (hostId: string) => services.hosts.disconnect(hostId) }, body),
+  );
 }

@@ -46,7 +46,10 @@ export function makeEngagement(changes: Changes<Engagement> = {}): Engagement {
     start: NOW - 24 * HOUR,
     end: NOW + 24 * HOUR,
     ended: null,
-    approval: { rule: "none", approved: false },
+    approval: { rule: "none", approvers: 1, lasts: 8 * HOUR, ticket: false, approved: false, granted: [] },
+    assurance: "bound",
+    certificateLifetime: null,
+    sponsor: null,
     contact: "dana@company.example",
   };
   return { ...plain, ...changes } as Engagement;

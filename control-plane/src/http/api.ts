@@ -1,0 +1,100 @@
+import { getConnInfo } from "@hono/node-server/conninfo";
+import type { ErrorCode } from "@sallyport/core/errors.ts";
+import type { Context, Hono } from "hono";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+import type { z } from "zod";
+import { type Access, checkAccess } from "./access.ts";
+import { authenticate, type Caller } from "./caller.ts";
+import { jsonBody, parseInput } from "./json-body.ts";
+import type { AppEnv, Services } from "./services.ts";
+
+/** One route of the API: what it is for, who may call it, what comes in and what goes out. The OpenAPI document is made of these. */
+export interface Route<A extends Access = Access, P = unknown, Q = unknown, B = unknown> {
+  method: "get" | "post" | "put" | "patch" | "delete";
+  /** Below `/api/v1`, as OpenAPI writes it: `/engagements/{name}`. */
+  path: string;
+  access: A;
+  /** A few words, as in a list of routes. */
+  summary: string;
+  /** Counts against the rate limit of the caller's address. */
+  limited?: true;
+  params?: z.ZodType<P>;
+  query?: z.ZodType<Q>;
+  body?: z.ZodType<B>;
+  answer: Answer;
+  /** Codes that it answers besides those that any route of its kind may. */
+  errors?: readonly ErrorCode[];
+}
+
+/** What a route answers when all goes well: JSON of a schema, another type, or nothing. */
+export type Answer =
+  | { status: 200 | 201 | 202; schema: z.ZodType; description: string }
+  | { status: 200; type: string; description: string }
+  | { status: 204; description: string };
+
+/** What a handler gets; everything is parsed, and the caller may do this. */
+export interface Call<A extends Access, P, Q, B> {
+  context: Context<AppEnv>;
+  caller: A extends "public" ? undefined : Caller;
+  /** The client's address, as the connection tells. */
+  address: string;
+  params: P;
+  query: Q;
+  body: B;
+}
+
+/** The routes under `/api/v1`: adds them to the application and remembers them for the OpenAPI document. */
+export class Api {
+  readonly routes: Route[] = [];
+  readonly #app: Hono<AppEnv>;
+  readonly #services: Services;
+
+  constructor(app: Hono<AppEnv>, services: Services) {
+    this.#app = app;
+    this.#services = services;
+  }
+
+  /** Adds a route. A handler returns what its schema describes, or a Response of its own for what is not JSON. */
+  add<A extends Access, P = unknown, Q = unknown, B = unknown>(
+    route: Route<A, P, Q, B>,
+    handle: (call: Call<A, P, Q, B>) => Promise<unknown> | unknown,
+  ): void {
+    this.routes.push(route as Route);
+    const path = route.path.replaceAll(/\{(\w+)\}/g, ":$1");
+    this.#app.on(route.method.toUpperCase(), path, async (context) => {
+      const call = await this.#admit(route, context);
+      const answer = await handle(call);
+      if (answer instanceof Response) return answer;
+      const { status } = route.answer;
+      return status === 204
+        ? context.body(null, 204)
+        : context.json(answer as object, status as ContentfulStatusCode);
+    });
+  }
+
+  async #admit<A extends Access, P, Q, B>(
+    route: Route<A, P, Q, B>,
+    context: Context<AppEnv>,
+  ): Promise<Call<A, P, Q, B>> {
+    const { rateLimit } = this.#services;
+    const address = getConnInfo(context).remote.address ?? "unknown";
+    if (route.limited) rateLimit.take(address);
+    const caller = route.access === "public" ? undefined : await this.#caller(route.access, context);
+    return {
+      context,
+      caller: caller as Call<A, P, Q, B>["caller"],
+      address,
+      params: parseInput(context.req.param(), route.params, "path"),
+      query: parseInput(context.req.query(), route.query, "query"),
+      body: route.body === undefined ? (undefined as B) : await jsonBody(context, route.body),
+    };
+  }
+
+  async #caller(access: Access, context: Context<AppEnv>): Promise<Caller> {
+    const { db, environment, config } = this.#services;
+    const header = context.req.header("authorization");
+    const caller = await authenticate({ db, clock: environment.clock, config }, header);
+    checkAccess(caller, access);
+    return caller;
+  }
+}
