@@ -42,6 +42,7 @@ export type ErrorCode =
   | "issuer-unknown"
   | "issuer-unreachable"
   | "not-invited"
+  | "delivery-failed"
   | "internal"
   // what the client runs into
   | "server-unreachable"
