@@ -4,13 +4,13 @@ import { bootstrap, median, type Samples, type Statistic } from "./statistics.ts
 export interface Figure {
   bench: string;
   name: string;
-  /** `ratio` and `difference` compare Sallyport with plain OpenSSH; `amount` is Sallyport's alone. */
-  kind: "ratio" | "difference" | "amount";
-  unit: "×" | "ms" | "MB" | "%" | "sessions";
+  /** `ratio` and `difference` compare Sallyport with plain OpenSSH; `amount` and `rate` are Sallyport's alone. */
+  kind: "ratio" | "difference" | "amount" | "rate";
+  unit: "×" | "ms" | "s" | "MB" | "KB" | "%" | "sessions" | "/s" | "MB/s";
   measured: number;
   /** 95 % of the bootstrap's values lie between. */
   interval: [low: number, high: number] | null;
-  /** At most this; null where the figure is for information. */
+  /** At most this, of a `rate` at least; null where the figure is for information. */
   target: number | null;
   /** Milliseconds of each side that `measured` was made from. */
   plain: number | null;
@@ -49,10 +49,22 @@ export function amount(
   return { bench, name, unit, measured, target, ...alone };
 }
 
+/** So much in a second: the more the better. */
+export function rate(
+  bench: string,
+  name: string,
+  unit: Figure["unit"],
+  measured: number,
+  target: number | null = null,
+): Figure {
+  return { ...amount(bench, name, unit, measured, target), kind: "rate" };
+}
+
 /** Whether the target was reached; empty where there is none. */
 export function verdict(figure: Figure): "met" | "not met" | "" {
   if (figure.target === null) return "";
-  return figure.measured <= figure.target ? "met" : "not met";
+  const isMet = figure.kind === "rate" ? figure.measured >= figure.target : figure.measured <= figure.target;
+  return isMet ? "met" : "not met";
 }
 
 function compared(comparison: Comparison, compare: (plain: number, sallyport: number) => number) {

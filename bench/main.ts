@@ -1,12 +1,25 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { logTail } from "../demo/light-host/log-tail.ts";
+import { benchCertificates } from "./control-plane/certificates.ts";
+import { benchHosts } from "./control-plane/hosts.ts";
+import { benchIngest } from "./control-plane/ingest.ts";
+import { benchSessions } from "./control-plane/sessions.ts";
 import type { Figure } from "./figure.ts";
 import { benchKeystroke } from "./keystroke.ts";
 import { benchLogin } from "./login.ts";
 import { benchNeighbour } from "./neighbour.ts";
-import { type Bench, type BenchOptions, HELP, parseOptions, UsageError } from "./options.ts";
+import {
+  type BenchOptions,
+  CONTROL_PLANE_BENCHES,
+  type ControlPlaneBench,
+  HELP,
+  HOST_BENCHES,
+  type HostBench,
+  parseOptions,
+  UsageError,
+} from "./options.ts";
 import { openPair, type Pair } from "./pair.ts";
 import { children } from "./processes.ts";
 import { describeMachine, tableText, writeJson } from "./report.ts";
@@ -15,7 +28,7 @@ import { benchCrowd, benchMemory } from "./sessions.ts";
 import { benchPipe, benchThroughput } from "./throughput.ts";
 import { benchTlog } from "./tlog.ts";
 
-const RUN: Record<Bench, (pair: Pair, runs?: number) => Promise<Figure[]>> = {
+const OF_HOST: Record<HostBench, (pair: Pair, runs?: number) => Promise<Figure[]>> = {
   login: benchLogin,
   keystroke: benchKeystroke,
   neighbour: benchNeighbour,
@@ -25,6 +38,13 @@ const RUN: Record<Bench, (pair: Pair, runs?: number) => Promise<Figure[]>> = {
   rest: benchRest,
   memory: benchMemory,
   crowd: benchCrowd,
+};
+
+const OF_CONTROL_PLANE: Record<ControlPlaneBench, (runs?: number) => Promise<Figure[]>> = {
+  certificates: benchCertificates,
+  ingest: benchIngest,
+  hosts: benchHosts,
+  sessions: benchSessions,
 };
 
 /** Thrown on Ctrl-C. */
@@ -61,27 +81,46 @@ async function measure(options: BenchOptions): Promise<Figure[]> {
   // All that is written goes below one directory; os.tmpdir() reads this variable at each call.
   const directory = mkdtempSync(join(tmpdir(), "sallyport-bench-"));
   process.env.TMPDIR = directory;
-  say("starting Sallyport and a plain sshd ...");
-  const opening = openPair();
+  chmodSync(directory, 0o711); // PostgreSQL runs as somebody else, below it
+  const opened: Promise<Pair>[] = [];
   try {
-    const measuring = opening.then((pair) => runAll(pair, options));
+    const measuring = measureBoth(options, opened);
     measuring.catch(() => {}); // an interruption may come first
     return await Promise.race([measuring, interrupted]);
   } finally {
     // Only when it stands can it be taken down in order.
-    const pair = await opening.catch(() => undefined);
-    await pair?.close();
+    for (const opening of opened) await (await opening.catch(() => undefined))?.close();
     for (const child of children()) process.kill(child, "SIGTERM");
     rmSync(directory, { recursive: true, force: true });
   }
 }
 
-async function runAll(pair: Pair, { benches, runs }: BenchOptions): Promise<Figure[]> {
+async function measureBoth({ benches, runs }: BenchOptions, opened: Promise<Pair>[]): Promise<Figure[]> {
+  const ofHost = HOST_BENCHES.filter((bench) => benches.includes(bench));
+  const figures: Figure[] = [];
+  if (ofHost.length > 0) {
+    say("starting Sallyport and a plain sshd ...");
+    const opening = openPair();
+    opened.push(opening);
+    figures.push(...(await runAll(await opening, ofHost, runs)));
+  }
+  for (const bench of CONTROL_PLANE_BENCHES.filter((one) => benches.includes(one))) {
+    say(`${bench} ...`);
+    figures.push(...(await OF_CONTROL_PLANE[bench](runs)));
+  }
+  return figures;
+}
+
+async function runAll(
+  pair: Pair,
+  benches: readonly HostBench[],
+  runs: number | undefined,
+): Promise<Figure[]> {
   const figures: Figure[] = [];
   for (const bench of benches) {
     say(`${bench} ...`);
     try {
-      figures.push(...(await RUN[bench](pair, runs)));
+      figures.push(...(await OF_HOST[bench](pair, runs)));
       await pair.quiet();
     } catch (cause) {
       // The log is gone with the host, and says more than ssh does.

@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 
-/** In the order in which they run. */
-const BENCHES = [
+/** Of a host, beside plain OpenSSH. In the order in which they run. */
+export const HOST_BENCHES = [
   "login",
   "keystroke",
   "neighbour",
@@ -12,7 +12,14 @@ const BENCHES = [
   "memory",
   "crowd",
 ] as const;
-export type Bench = (typeof BENCHES)[number];
+export type HostBench = (typeof HOST_BENCHES)[number];
+
+/** Of the control plane. */
+export const CONTROL_PLANE_BENCHES = ["certificates", "ingest", "hosts", "sessions"] as const;
+export type ControlPlaneBench = (typeof CONTROL_PLANE_BENCHES)[number];
+
+const BENCHES = [...HOST_BENCHES, ...CONTROL_PLANE_BENCHES];
+export type Bench = HostBench | ControlPlaneBench;
 
 export interface BenchOptions {
   benches: readonly Bench[];
@@ -22,9 +29,9 @@ export interface BenchOptions {
   out: string | undefined;
 }
 
-export const HELP = `Measures Sallyport against plain OpenSSH on one host, in turns. Needs root; takes about six minutes.
+export const HELP = `Measures Sallyport against plain OpenSSH on one host, in turns, and its control plane. Needs root; takes about ten minutes.
 
-  npm run bench -- [login|keystroke|neighbour|throughput|tlog|nonpty|rest|memory|crowd|all] [--runs N] [--out FILE]
+  npm run bench -- [BENCHMARK|all] [--runs N] [--out FILE]
 
   login        ssh HOST true                                               (40 runs of each side)
   keystroke    one byte to the terminal and its echo back                  (20 groups of 50)
@@ -35,8 +42,12 @@ export const HELP = `Measures Sallyport against plain OpenSSH on one host, in tu
   rest         processor time and memory while nobody is logged in
   memory       private memory of an idle session                           (200 sessions)
   crowd        sessions opened all at once                                 (200 sessions)
+  certificates certificates issued by the control plane                    (3000)
+  ingest       recordings uploaded to it and stored                        (400 MB)
+  hosts        memory of connected hosts, and all back after a restart     (2000 hosts)
+  sessions     lists of sessions, on both databases                        (out of 1,000,000)
 
-  --runs N     runs of each side, or sessions
+  --runs N     runs of each side, or as many sessions, certificates, MB, hosts
   --out FILE   where the JSON goes    (default bench/results/TIME.json)
   --help       this text
 
@@ -56,8 +67,8 @@ export function parseOptions(argv: readonly string[]): BenchOptions | "help" {
   if (benches.length === 0)
     throw new UsageError(`There is no benchmark "${name}": ${BENCHES.join(", ")} or all.`);
   if (surplus !== undefined) throw new UsageError(`One benchmark or all, not also "${surplus}".`);
-  if (values.runs !== undefined && !/^[1-9]\d{0,3}$/.test(values.runs))
-    throw new UsageError(`--runs takes a number from 1 to 9999, not "${values.runs}".`);
+  if (values.runs !== undefined && !/^[1-9]\d{0,6}$/.test(values.runs))
+    throw new UsageError(`--runs takes a number from 1 to 9999999, not "${values.runs}".`);
   return { benches, runs: values.runs === undefined ? undefined : Number(values.runs), out: values.out };
 }
 

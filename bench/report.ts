@@ -80,7 +80,7 @@ function row(figure: Figure): string[] {
     ms(sallyport),
     `${sign}${measured.toFixed(digits)} ${unit}`,
     interval === null ? "" : interval.map((end) => end.toFixed(digits)).join(" … "),
-    target === null ? "" : `≤ ${target} ${unit}`,
+    target === null ? "" : `${kind === "rate" ? "≥" : "≤"} ${target} ${unit}`,
     String(runs),
     verdict(figure),
   ];

@@ -16,7 +16,7 @@ cd "$(dirname "$0")/.."
 
 # su without "-" leaves root without the sbin directories.
 PATH=$PATH:/usr/sbin:/sbin
-SPACE_KB=900000
+SPACE_KB=1700000
 NODE_MINIMUM=20
 log=
 policy=
@@ -75,10 +75,13 @@ missing_packages() {
   need cron crontab
   need at at
   need faketime faketime
+  need rsyslog rsyslogd
   need tmux tmux
   need screen screen
   need mmdebstrap mmdebstrap
   need systemd-container systemd-nspawn
+  need postgresql /usr/lib/postgresql/*/bin/initdb
+  need chromium chromium
 }
 
 # npm writes this file last, so it tells that an installation came to its end.
@@ -138,6 +141,11 @@ check_space() {
     give_up "There are $((free / 1000)) MB free in $PWD; installing takes about $((SPACE_KB / 1000)) MB. Make room and try again."
 }
 
+# Keeps a service from starting with the machine.
+keep_off() { # SERVICE
+  systemctl --quiet disable "$1.service" >/dev/null 2>&1 || update-rc.d "$1" disable >/dev/null 2>&1 || true
+}
+
 install_packages() { # PACKAGE...
   # shellcheck source=/dev/null
   [ ! -r /etc/os-release ] || . /etc/os-release
@@ -153,8 +161,9 @@ install_packages() { # PACKAGE...
   set -- $(missing_packages)
   [ $# -gt 0 ] || { exec 8>&-; return 0; }
 
-  had_sshd=no
+  had_sshd=no had_postgresql=no
   [ ! -e /usr/sbin/sshd ] || had_sshd=yes
+  [ ! -e /usr/lib/postgresql ] || had_postgresql=yes
   if [ ! -e /usr/sbin/policy-rc.d ] && [ ! -L /usr/sbin/policy-rc.d ]; then
     # Debian's way to say: install services, do not start them.
     policy=/usr/sbin/policy-rc.d
@@ -169,8 +178,13 @@ install_packages() { # PACKAGE...
     explain_failure "The Debian packages could not be installed" "Debian's package server"
   if [ "$had_sshd" = no ] && [ -e /usr/sbin/sshd ]; then
     # The demo runs an sshd of its own; the machine's stays off, after the next boot too.
-    systemctl --quiet disable ssh.service >/dev/null 2>&1 || update-rc.d ssh disable >/dev/null 2>&1 || true
+    keep_off ssh
     say "  openssh-server is installed and left disabled (to have it: systemctl enable --now ssh)"
+  fi
+  if [ "$had_postgresql" = no ] && [ -e /usr/lib/postgresql ]; then
+    # So do the tests with PostgreSQL.
+    keep_off postgresql
+    say "  postgresql is installed and left disabled (to have it: systemctl enable --now postgresql)"
   fi
   [ -z "$policy" ] || { rm -f "$policy"; policy=; }
   exec 8>&-

@@ -12,7 +12,9 @@ import type { AgentConfig } from "./configuration/agent-config.ts";
 import type { Paths } from "./configuration/paths.ts";
 import type { PinnedTrust } from "./configuration/pinned-trust.ts";
 import { ControlPlaneSync } from "./control-plane/control-plane-sync.ts";
+import { userCaKeysFile } from "./enrolment/sshd-drop-in.ts";
 import { HostFactsKeeper } from "./facts/host-facts.ts";
+import { HostCertificates } from "./host-certificates/host-certificates.ts";
 import type { ProcessIdentity } from "./kernel/processes.ts";
 import { Accounts } from "./logins/accounts.ts";
 import { AdmissionTrail } from "./logins/admission-trail.ts";
@@ -36,6 +38,7 @@ import { SessionSupervisor } from "./sessions/session-supervisor.ts";
 import { openSpool } from "./spool/open-spool.ts";
 import { agentStatus } from "./status/agent-status.ts";
 import { serveHealth } from "./status/serve-health.ts";
+import { PinnedKeys } from "./trust/pinned-keys.ts";
 
 /** Time for recorders of an agent before us to come back, before new ones are started. */
 const ADOPT_MS = 300;
@@ -79,6 +82,18 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
     .load()
     .catch((error: unknown) => log.error("the stored policy is not usable", { error: String(error) }));
   clock.signedAt(policy.signedAt);
+  const keys = new PinnedKeys({
+    file: config.trustFile,
+    userCaKeys: userCaKeysFile(config),
+    pinned,
+    policySignedBy: () => policy.signedBy,
+  });
+  keys.start();
+  const hostCertificates = new HostCertificates({
+    ...{ dropIn: config.sshdDropIn, sshd: config.sshd, hostName: pinned.host.name },
+    trust: () => keys.trust,
+    now,
+  });
   const personal = openPersonalAccounts({ config, accounts, policy, logins, now, outbox, log });
   const endWhatMust = async (): Promise<SessionId[]> => {
     personal.sync();
@@ -162,7 +177,7 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
     onSpoolChanged: (recording) => spool.changed(recording),
     onRefused: (recording, reason) => reports.recordingRejected(recording, reason),
     spoolBytes: () => spool.bytes,
-    ...{ policy, jwks, clock, skew, endWhatMust },
+    ...{ policy, keys, hostCertificates, jwks, clock, skew, endWhatMust },
     liveSessions: () => supervisor.sessions.map((live) => live.session),
     facts: () => facts.current,
     onBlockSent: () => metrics.blockUploaded(),
@@ -198,7 +213,9 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
   });
   const decider = new Decider({
     onDecided: (seconds) => metrics.decided(seconds),
-    trust: pinned.trust,
+    get trust() {
+      return keys.trust;
+    },
     jwks,
     now,
     condition: () => ({

@@ -39,6 +39,7 @@ export function loginEvent(login: Login, answer: Answer): HostEvent {
       ...common,
       memberId: answer.member.id,
       engagementId: answer.engagement.id,
+      detail: login.identity?.assurance === "brokered" ? "assurance brokered" : "",
     });
   }
   const { code, detail, told } = answer.refusal;

@@ -11,6 +11,8 @@ export interface Context {
   readonly home: string;
   /** The user's own home directory, for `~/.ssh/config`. */
   readonly userHome: string;
+  /** `SALLYPORT_TOKEN`, which is not in `env`: no program that is started gets it. */
+  readonly apiToken?: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly uid: number;
   readonly platform: string;
@@ -19,6 +21,8 @@ export interface Context {
   readonly mainPath: string;
   readonly stdout: Output;
   readonly stderr: Output;
+  /** Asks the person at the terminal; missing where nobody is there to answer. */
+  readonly ask?: (question: string) => Promise<string>;
   /** Milliseconds since the epoch. */
   now(): number;
 }

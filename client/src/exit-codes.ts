@@ -10,6 +10,7 @@ export const ExitCode = {
   signInFailed: 5,
   refused: 6,
   verificationFailed: 7,
+  differs: 8,
 } as const;
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
@@ -23,6 +24,7 @@ export const EXIT_CODE_HELP = `Exit codes:
   5  the sign-in failed
   6  refused: you may not do this
   7  a recording or the audit log does not verify
+  8  "sallyport diff": applying the file would change something
   "sallyport ssh" ends with ssh's own exit status.`;
 
 const BY_CODE: Partial<Record<ErrorCode, ExitCode>> = {

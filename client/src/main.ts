@@ -15,18 +15,33 @@ const home = resolve(process.env.SALLYPORT_HOME || join(homedir(), ".config", "s
 // Node would make a missing directory readable for others.
 if (existsSync(home)) enableCompileCache(join(home, "cache"));
 
+const { SALLYPORT_TOKEN: apiToken, ...env } = process.env;
+delete process.env.SALLYPORT_TOKEN;
+
 const context: Context = {
   home,
   userHome: process.env.HOME || homedir(),
-  env: process.env,
+  env,
+  ...(apiToken === undefined || apiToken === "" ? {} : { apiToken }),
   uid: process.getuid?.() ?? 0,
   platform: process.platform,
   nodePath: process.execPath,
   mainPath: fileURLToPath(import.meta.url),
   stdout: process.stdout,
   stderr: process.stderr,
+  ...(process.stdin.isTTY && process.stderr.isTTY ? { ask } : {}),
   now: Date.now,
 };
+
+async function ask(question: string): Promise<string> {
+  const { createInterface } = await import("node:readline/promises");
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return await terminal.question(question);
+  } finally {
+    terminal.close();
+  }
+}
 
 // `sallyport sessions | head`: the reader has seen enough.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));

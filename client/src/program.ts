@@ -1,18 +1,25 @@
 import { Command, CommanderError } from "commander";
 import manifest from "../package.json" with { type: "json" };
+import { registerApply } from "./commands/apply.ts";
+import { registerApprovals } from "./commands/approvals.ts";
 import { registerAudit } from "./commands/audit.ts";
 import { registerConfig } from "./commands/config.ts";
 import { registerEngagement } from "./commands/engagement.ts";
 import { registerExport } from "./commands/export.ts";
+import { registerHold } from "./commands/hold.ts";
 import { registerHosts } from "./commands/hosts.ts";
 import { registerLogin } from "./commands/login.ts";
 import { registerLogout } from "./commands/logout.ts";
+import { registerMember } from "./commands/member.ts";
 import { registerPlay } from "./commands/play.ts";
+import { registerRequest } from "./commands/request.ts";
 import { registerRevoke } from "./commands/revoke.ts";
 import { registerSessions } from "./commands/sessions.ts";
 import { registerSsh } from "./commands/ssh.ts";
 import { registerStatus } from "./commands/status.ts";
+import { registerToken } from "./commands/token.ts";
 import { registerVerify } from "./commands/verify.ts";
+import { registerWeb } from "./commands/web.ts";
 import { registerWhy } from "./commands/why.ts";
 import type { Context } from "./context.ts";
 import { EXIT_CODE_HELP, ExitCode, exitCodeFor } from "./exit-codes.ts";
@@ -21,6 +28,8 @@ import { reportFailure } from "./report-failure.ts";
 
 const ENVIRONMENT_HELP = `Environment:
   SALLYPORT_HOME    where state is kept (~/.config/sallyport)
+  SALLYPORT_TOKEN   an API token instead of a sign-in, for programs; with SALLYPORT_SERVER
+  SALLYPORT_SERVER  the control plane that SALLYPORT_TOKEN is for
   SALLYPORT_DEBUG   show where an error came from
   BROWSER           the program that opens an address
   SSH_AUTH_SOCK     the ssh-agent that keeps your key; without one it is in a file in memory`;
@@ -67,14 +76,21 @@ function buildProgram(context: Context, onStatus: (status: number) => void): Com
   registerHosts(program, context);
   registerStatus(program, context);
   registerWhy(program, context);
+  registerRequest(program, context);
   registerLogout(program, context);
   program.commandsGroup("For the security team:");
   registerSessions(program, context);
   registerPlay(program, context);
   registerExport(program, context);
   registerVerify(program, context);
+  registerWeb(program, context);
+  registerHold(program, context);
   registerAudit(program, context);
   registerRevoke(program, context);
+  registerToken(program, context);
   registerEngagement(program, context);
+  registerMember(program, context);
+  registerApply(program, context, onStatus);
+  registerApprovals(program, context);
   return program;
 }

@@ -4,6 +4,12 @@ import type { Context } from "./context.ts";
 
 /** The sentence that a person gets for an error: ours as they are, those of the system with what they are about. */
 export function sentenceFor(error: unknown): string {
+  // One mistake of a file on each line.
+  if (isSallyportError(error, "config-invalid"))
+    return error.message
+      .split("\n")
+      .map((line) => printable(line, 2000))
+      .join("\n");
   if (isSallyportError(error)) return printable(error.message, 2000);
   const message = error instanceof Error ? error.message : String(error);
   return printable(`Something went wrong: ${message}. Set SALLYPORT_DEBUG=1 to see where.`, 2000);

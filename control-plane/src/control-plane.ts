@@ -1,11 +1,11 @@
-import type { Server } from "node:http";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Server } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import { SallyportError } from "@sallyport/core/errors.ts";
+import { ApprovalWork } from "./approvals/approval-work.ts";
 import { type AuditLog, openAuditLog } from "./audit/audit-log.ts";
+import { AuditStreams } from "./audit/streams/audit-streams.ts";
 import type { Configuration } from "./config/configuration.ts";
-import { readConfigFile } from "./config/load-configuration.ts";
+import { undeliveredEvents } from "./database/audit-streams.ts";
 import type { Environment } from "./environment.ts";
 import { ConnectedHosts } from "./hosts/connected-hosts.ts";
 import { acceptLinks } from "./hosts/link/accept-links.ts";
@@ -13,9 +13,17 @@ import { createApp } from "./http/app.ts";
 import { RateLimit } from "./http/rate-limit.ts";
 import { fetchJwks } from "./issuers/fetch-jwks.ts";
 import { IssuerKeys } from "./issuers/issuer-keys.ts";
-import { applyPolicy } from "./policy/apply-policy.ts";
+import { KeyWatch } from "./keys/key-watch.ts";
+import { makeHttpServer } from "./listen/http-server.ts";
+import { Metrics } from "./metrics/metrics.ts";
+import { NoticeSender } from "./notices/notice-sender.ts";
+import type { ObjectsLocation } from "./objects/objects-url.ts";
+import { policyCounts } from "./policy/apply-policy.ts";
+import { applyPolicyFile } from "./policy/apply-policy-file.ts";
 import { Bundles } from "./policy/bundles.ts";
 import { RecordingStore } from "./recordings/recording-store.ts";
+import { Retention } from "./recordings/retention.ts";
+import { ReplicatedHosts } from "./replication/replicated-hosts.ts";
 import { openStore, type Store } from "./store.ts";
 
 /** A control plane that serves. */
@@ -23,6 +31,8 @@ export interface RunningControlPlane {
   url: string;
   /** Reads the policy file again and tells hosts what changed. */
   reloadPolicy(): Promise<void>;
+  /** Takes the TLS files as they are now. */
+  reloadTls(): void;
   /** Ends links and requests, then closes the database. */
   close(): Promise<void>;
 }
@@ -31,13 +41,16 @@ export interface RunningControlPlane {
 export async function startControlPlane(
   configured: Configuration,
   environment: Environment,
+  databaseUrl?: string,
+  objects?: ObjectsLocation,
+  passphrase?: string,
 ): Promise<RunningControlPlane> {
-  const store = await openStore(configured);
+  const store = await openStore(configured, databaseUrl, objects, passphrase);
   try {
-    const { db, keysDirectory: directory } = store;
-    const auditLog = await openAuditLog({ db, environment, directory, url: configured.url });
+    const { db, keys } = store;
+    const auditLog = await openAuditLog({ db, environment, ring: keys.ring, url: configured.url });
     await loadPolicy(configured, store, environment);
-    return await serve(configured, store, auditLog, environment);
+    return await serve(configured, store, auditLog, environment, databaseUrl);
   } catch (error) {
     await store.db.destroy();
     throw error;
@@ -49,13 +62,20 @@ async function serve(
   store: Store,
   auditLog: AuditLog,
   environment: Environment,
+  databaseUrl: string | undefined,
 ): Promise<RunningControlPlane> {
-  const server = createServer();
+  const { server, tls } = makeHttpServer(configured, environment.log);
   const port = await listen(server, configured.listen);
   const config = { ...configured, url: configured.url.replace(/:0$/, `:${port}`) };
   const { db, keys } = store;
   const { clock } = environment;
-  const hosts = new ConnectedHosts();
+  const local = new ConnectedHosts();
+  const replicated =
+    databaseUrl === undefined
+      ? undefined
+      : new ReplicatedHosts({ db, url: databaseUrl, log: environment.log, local });
+  const hosts = replicated ?? local;
+  await replicated?.start();
   const issuerKeys = new IssuerKeys({
     issuers: config.issuers,
     clock,
@@ -63,29 +83,76 @@ async function serve(
     fetch: fetchJwks,
   });
   const rateLimit = new RateLimit(clock, config.rateLimit);
-  const recordings = new RecordingStore({ db, environment, directory: store.recordingsDirectory });
-  const bundles = new Bundles({ db, clock, policyKey: keys.policy, lease: config.lease });
-  const app = createApp({ ...store, environment, config, issuerKeys, hosts, rateLimit, auditLog });
+  const callerLimit = new RateLimit(clock, config.rateLimit.caller, "with your sign-in or token");
+  const failureLimit = new RateLimit(clock, config.rateLimit.failures);
+  const metrics = new Metrics({ db, hosts: local });
+  const recordings = new RecordingStore({ db, environment, places: store.places });
+  const retention = new Retention({ db, environment, places: store.places, rules: config.retention });
+  const bundles = new Bundles({ db, clock, keys, lease: config.lease });
+  const app = createApp({
+    ...store,
+    environment,
+    config,
+    issuerKeys,
+    hosts,
+    rateLimit,
+    callerLimit,
+    failureLimit,
+    metrics,
+    auditLog,
+  });
   server.on("request", getRequestListener(app.fetch, { overrideGlobalObjects: false }));
   const { lease, url } = config;
-  const links = acceptLinks(server, { db, environment, bundles, recordings, lease, url, connected: hosts });
+  const links = acceptLinks(server, {
+    db,
+    environment,
+    config,
+    keys,
+    bundles,
+    recordings,
+    lease,
+    url,
+    connected: hosts,
+    received: (bytes) => metrics.received(bytes),
+  });
+  metrics.watchQueues(() => ({ recordings: recordings.waiting }));
+  metrics.watchQueues(() => undeliveredEvents(db));
+  await metrics.start();
   issuerKeys.start();
+  tls?.start();
   auditLog.start();
+  const keyWatch = new KeyWatch({ db, environment, config, keys }, () => local.tellKeys());
+  keyWatch.start();
+  const approvals = new ApprovalWork({ db, environment, config });
+  approvals.start();
+  const auditStreams = new AuditStreams({ db, environment }, config.auditStreams);
+  auditStreams.start();
+  retention.start();
+  const notices = new NoticeSender({ db, environment, config: config.notices, url });
+  notices.start();
   return {
     url,
     reloadPolicy: async () => {
       await loadPolicy(config, store, environment);
       await hosts.publishBundles();
     },
+    reloadTls: () => tls?.reload(),
     close: async () => {
       issuerKeys.stop();
+      await keyWatch.close();
+      tls?.stop();
       const closed = new Promise((resolve) => server.close(resolve));
       await links.close();
       server.closeIdleConnections();
       const cut = setTimeout(() => server.closeAllConnections(), 3000);
       await closed;
       clearTimeout(cut);
+      await replicated?.close();
       await recordings.idle();
+      await retention.close();
+      await notices.stop();
+      await approvals.close();
+      await auditStreams.close();
       await auditLog.close();
       await db.destroy();
     },
@@ -93,10 +160,9 @@ async function serve(
 }
 
 async function loadPolicy(config: Configuration, { db }: Store, environment: Environment): Promise<void> {
-  const file = config.policyFile;
-  if (file === undefined) return;
-  const applied = await applyPolicy(db, environment, { text: readConfigFile(file), file });
-  environment.log.info("policy applied", { file, ...applied });
+  const changes = await applyPolicyFile(db, environment, config);
+  if (changes !== undefined)
+    environment.log.info("policy applied", { file: config.policyFile, ...policyCounts(changes) });
 }
 
 function listen(server: Server, { address, port }: Configuration["listen"]): Promise<number> {

@@ -1,25 +1,54 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Configuration } from "./config/configuration.ts";
-import { openDatabase } from "./database/open-database.ts";
+import { isInUse, openDatabase } from "./database/open-database.ts";
+import { checkDatabaseUrl, describeDatabaseUrl } from "./database/postgres/database-url.ts";
 import type { Database } from "./database/tables.ts";
 import { type Keys, openKeys } from "./keys/keys.ts";
+import { Bucket } from "./objects/bucket.ts";
+import { ObjectStorage } from "./objects/object-storage.ts";
+import type { ObjectsLocation } from "./objects/objects-url.ts";
+import { DirectoryStorage } from "./recordings/directory-storage.ts";
+import { RecordingPlaces } from "./recordings/recording-places.ts";
 
-/** What lies in the data directory. */
+/** What lies in the data directory, or where the configuration says instead. */
 export interface Store {
   db: Database;
   keys: Keys;
-  recordingsDirectory: string;
+  places: RecordingPlaces;
   keysDirectory: string;
 }
 
-/** Opens keys and database, making both on the first start. Fails when one is there without the other. */
-export async function openStore(config: Pick<Configuration, "dataDirectory">): Promise<Store> {
+/**
+ * Opens keys and database, making both on the first start. Fails when one is there without the other. The database is the
+ * PostgreSQL at `databaseUrl`, or an SQLite file in the data directory; new recordings go to `objects`, or the data directory.
+ * `passphrase` is that of the key files.
+ */
+export async function openStore(
+  config: Pick<Configuration, "dataDirectory" | "keys">,
+  databaseUrl?: string,
+  objects?: ObjectsLocation,
+  passphrase?: string,
+): Promise<Store> {
   const directory = config.dataDirectory;
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const file = join(directory, "sallyport.db");
   const keysDirectory = join(directory, "keys");
-  const keys = openKeys(keysDirectory, { file, exists: existsSync(file) });
-  const db = await openDatabase(file);
-  return { db, keys, recordingsDirectory: join(directory, "recordings"), keysDirectory };
+  const used =
+    databaseUrl === undefined
+      ? { file, exists: existsSync(file) }
+      : { file: describeDatabaseUrl(checkDatabaseUrl(databaseUrl)), exists: await isInUse(databaseUrl) };
+  const keys = openKeys(keysDirectory, used, { keys: config.keys, passphrase });
+  const db = await openDatabase(databaseUrl ?? file);
+  try {
+    await keys.load(db);
+  } catch (error) {
+    await db.destroy();
+    throw error;
+  }
+  const places = new RecordingPlaces({
+    directory: new DirectoryStorage(join(directory, "recordings")),
+    objects: objects && new ObjectStorage(db, new Bucket(objects)),
+  });
+  return { db, keys, places, keysDirectory };
 }

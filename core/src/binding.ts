@@ -33,6 +33,7 @@ export type Binding = z.infer<typeof Binding>;
 
 const NONCE_CONTEXT = "sallyport-ssh-v1\0";
 const PROOF_CONTEXT = "sallyport-ssh-proof-v1\0";
+const RENEWAL_CONTEXT = "sallyport-ssh-renewal-v1\0";
 
 /** Makes a binding for a key; `random` is 32 fresh random bytes. */
 export function makeBinding(upk: SshJwk, random: Uint8Array): Binding {
@@ -75,6 +76,20 @@ export function parseBinding(text: string): Binding {
  * token and the control plane's challenge, in canonical JSON behind a context string.
  */
 export function proofOfPossession(binding: Binding, idToken: string, challenge: string): Uint8Array {
-  const idTokenHash = createHash("sha256").update(idToken).digest("base64url");
-  return Buffer.from(PROOF_CONTEXT + canonicalJson({ binding, idTokenHash, challenge }));
+  return Buffer.from(PROOF_CONTEXT + canonicalJson({ binding, idTokenHash: hashOf(idToken), challenge }));
+}
+
+/** The same at renewal, with the hash of the fresh ID token as well. Its context keeps the two apart. */
+export function proofForRenewal(
+  binding: Binding,
+  tokens: { idToken: string; freshIdToken: string },
+  challenge: string,
+): Uint8Array {
+  const idTokenHash = hashOf(tokens.idToken);
+  const freshIdTokenHash = hashOf(tokens.freshIdToken);
+  return Buffer.from(RENEWAL_CONTEXT + canonicalJson({ binding, idTokenHash, freshIdTokenHash, challenge }));
+}
+
+function hashOf(token: string): string {
+  return createHash("sha256").update(token).digest("base64url");
 }

@@ -12,6 +12,7 @@ export type ErrorCode =
   | "recording-broken-chain"
   | "recording-bad-signature"
   | "recording-incomplete"
+  | "recording-deleted"
   // the audit log
   | "log-malformed"
   | "log-bad-signature"
@@ -43,6 +44,8 @@ export type ErrorCode =
   | "issuer-unreachable"
   | "not-invited"
   | "delivery-failed"
+  | "not-ready"
+  | "key-unavailable"
   | "internal"
   // what the client runs into
   | "server-unreachable"

@@ -31,7 +31,20 @@ export const ShortName = z
 export type ShortName = z.infer<typeof ShortName>;
 
 /** The kinds of identifier, by prefix. */
-export type IdPrefix = "hst" | "mem" | "eng" | "ven" | "ses" | "rev" | "evt" | "jtk" | "adm";
+export type IdPrefix =
+  | "hst"
+  | "mem"
+  | "eng"
+  | "ven"
+  | "ses"
+  | "rev"
+  | "evt"
+  | "jtk"
+  | "adm"
+  | "ntc"
+  | "apr"
+  | "tok"
+  | "hld";
 
 /** An identifier of ours: a prefix and 26 Crockford base32 digits (48 bits of time, 80 of chance), so ids sort by time. */
 export const Id = z.string().regex(/^[a-z]{3}_[0-9a-hjkmnp-tv-z]{26}$/, "not an identifier of Sallyport");
@@ -61,6 +74,12 @@ export const DisplayText = z
   .string()
   .max(500)
   .regex(/^[^\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]*$/u, "control characters are not allowed");
+
+/** An e-mail address, in lower case. */
+export const Email = z
+  .email()
+  .max(254)
+  .transform((email) => email.toLowerCase());
 
 /** Seconds since the epoch. */
 export const EpochSeconds = z.int().min(0).max(253402300799);

@@ -7,13 +7,15 @@ import type { UserDirectory } from "./users.ts";
 /** `acr` values of this IdP: how the person signed in. */
 export const ACR = { password: "urn:sallyport:demo:password", mfa: "urn:sallyport:demo:mfa" } as const;
 
-/** A public native client: authorization code with PKCE, loopback redirect on any port (RFC 8252). */
-export function publicClient(id: string): ClientMetadata {
+export const DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code";
+
+/** A public native client: authorization code with PKCE, loopback redirect on any port (RFC 8252); more grants if given. */
+export function publicClient(id: string, ...moreGrants: string[]): ClientMetadata {
   return {
     client_id: id,
     application_type: "native",
     token_endpoint_auth_method: "none",
-    grant_types: ["authorization_code", "refresh_token"],
+    grant_types: ["authorization_code", "refresh_token", ...moreGrants],
     response_types: ["code"],
     redirect_uris: ["http://127.0.0.1/callback"],
     require_auth_time: true,
@@ -61,6 +63,8 @@ export function providerConfiguration(inputs: ProviderInputs): Configuration {
     conformIdTokenClaims: false,
     features: {
       devInteractions: { enabled: false },
+      // For clients that have the grant; that of the demo has not.
+      deviceFlow: { enabled: true },
       rpInitiatedLogout: { enabled: false },
       revocation: { enabled: true },
     },

@@ -10,7 +10,7 @@ export const AgentConfig = z.strictObject({
   shim: z.string().default("/usr/lib/sallyport/shim"),
   /** Keys, policy, JWKS and the spool. Its loss costs the recordings that are not uploaded yet, and the enrolment. */
   stateDirectory: z.string().default("/var/lib/sallyport"),
-  /** Where the pinned trust is kept; only enrolment writes it. */
+  /** Where the pinned trust is kept; enrolment writes it, and the agent when a pinned key has named its successor. */
   trustFile: z.string().default("/etc/sallyport/trust.yaml"),
   /** Policies of this host's own administrator, `*.yaml`: they narrow what the control plane's policy allows. */
   localPolicyDirectory: z.string().default("/etc/sallyport/policy.d"),

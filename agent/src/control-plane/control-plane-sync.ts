@@ -1,6 +1,7 @@
 import type { KeyObject } from "node:crypto";
 import type { HostFacts } from "@sallyport/core/messages/host-facts.ts";
 import type { HostEvent, ServerMessage } from "@sallyport/core/messages/host-link.ts";
+import { type KeyStatement, keyName } from "@sallyport/core/messages/key-succession.ts";
 import type { SessionId } from "@sallyport/core/names.ts";
 import type { Outbox } from "@sallyport/uplink/events/outbox.ts";
 import { ControlPlaneLink, type LinkState } from "@sallyport/uplink/link/control-plane-link.ts";
@@ -8,8 +9,10 @@ import { Uploader } from "@sallyport/uplink/upload/uploader.ts";
 import type { Logger } from "winston";
 import type { ClockSkew } from "../clock/clock-skew.ts";
 import type { HostClock } from "../clock/host-clock.ts";
+import type { HostCertificates } from "../host-certificates/host-certificates.ts";
 import type { JwksCache } from "../policy/jwks-cache.ts";
 import type { PolicyStore } from "../policy/policy-store.ts";
+import type { PinnedKeys } from "../trust/pinned-keys.ts";
 
 const HEARTBEAT_MS = 15_000;
 /** What its clock is called where clocks are compared. */
@@ -30,6 +33,8 @@ export interface SyncContext {
   /** A recording can never be uploaded; said once. */
   onRefused(recording: SessionId, reason: string): void;
   policy: PolicyStore;
+  keys: Pick<PinnedKeys, "accept" | "fingerprints" | "trust">;
+  hostCertificates: Pick<HostCertificates, "held" | "install">;
   jwks: JwksCache;
   /** Hears of the times that the control plane signs. */
   clock: Pick<HostClock, "confirm">;
@@ -124,6 +129,8 @@ export class ControlPlaneSync {
   #connected(): void {
     this.#context.log.info("connected to the control plane");
     this.#toldFacts = undefined;
+    this.#inOrder(async () => this.#tellKeys());
+    this.#inOrder(async () => this.#tellHostKeys());
     this.uploader.restart();
     for (const event of this.#context.outbox.pending()) this.#link.sendEvent(event);
     this.#beat();
@@ -159,6 +166,12 @@ export class ControlPlaneSync {
       case "revocation":
         this.#inOrder(() => this.#revoke(message.entry));
         break;
+      case "key-statement":
+        this.#inOrder(async () => this.#takeKeyStatement(message.statement));
+        break;
+      case "host-certificates":
+        this.#inOrder(async () => this.#takeHostCertificates(message.certificates));
+        break;
       case "recording-offset":
         this.uploader.acknowledge(message.recording, message.nextSequence, message.complete);
         break;
@@ -181,6 +194,30 @@ export class ControlPlaneSync {
     this.#policyWork = this.#policyWork.then(work).catch((error: unknown) => {
       this.#context.log.error("a policy message was refused", { error: String(error) });
     });
+  }
+
+  #tellKeys(): void {
+    this.#link.send({ type: "keys-pinned", keys: this.#context.keys.fingerprints() });
+  }
+
+  #tellHostKeys(): void {
+    const keys = this.#context.hostCertificates.held().map(({ key, certificate }) => ({ key, certificate }));
+    this.#link.send({ type: "ssh-host-keys", keys: keys.slice(0, 10) });
+  }
+
+  #takeKeyStatement(statement: KeyStatement): void {
+    const { keys, policy, log } = this.#context;
+    if (!keys.accept(statement)) return;
+    policy.trust(keys.trust.policyKeys);
+    const { type, kind, old } = statement;
+    log.info("a key of the control plane", { type, kind, old: keyName(old), new: keyName(statement.new) });
+    this.#tellKeys();
+  }
+
+  #takeHostCertificates(certificates: readonly string[]): void {
+    const files = this.#context.hostCertificates.install(certificates);
+    this.#context.log.info("host certificates renewed", { files });
+    this.#tellHostKeys();
   }
 
   async #takeLease(jws: string): Promise<void> {

@@ -5,6 +5,7 @@ import { clockCheck } from "./checks/clock.ts";
 import { diskCheck } from "./checks/disk.ts";
 import { enrolmentCheck } from "./checks/enrolment.ts";
 import { filesCheck } from "./checks/files.ts";
+import { hostCertificatesCheck } from "./checks/host-certificates.ts";
 import { kernelCheck } from "./checks/kernel.ts";
 import { localPolicyCheck } from "./checks/local-policy.ts";
 import { policyCheck } from "./checks/policy.ts";
@@ -19,6 +20,7 @@ export const CHECKS: readonly Check[] = [
   sshdCheck,
   sshdFilesCheck,
   sshdProcessCheck,
+  hostCertificatesCheck,
   filesCheck,
   agentCheck,
   policyCheck,

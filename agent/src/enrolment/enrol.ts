@@ -4,6 +4,7 @@ import { dirname } from "node:path";
 import { SallyportError } from "@sallyport/core/errors.ts";
 import { EnrolResponse } from "@sallyport/core/messages/enrolment.ts";
 import { type JoinToken, parseJoinToken, Trust, trustHash } from "@sallyport/core/messages/trust.ts";
+import { parseCertificateLine } from "@sallyport/core/ssh/certificate.ts";
 import { fingerprint, publicKeyFromKeyObject } from "@sallyport/core/ssh/public-key.ts";
 import { writeFileDurably } from "@sallyport/uplink/spool/durable.ts";
 import { stringify } from "yaml";
@@ -44,6 +45,7 @@ export async function enrol(
   say(`Fetching the trust to pin from ${token.server}.`);
   const trust = await fetchTrust(token);
   const hostKeys = readHostKeys();
+  refuseOthersCertificates(hostKeys.map(({ path }) => certificatePath(path)));
   const { privateKey, publicKey } = generateKeyPairSync("ed25519");
   say("Handing in this host's keys.");
   const answer = await post(`${token.server}/api/v1/hosts`, {
@@ -62,7 +64,7 @@ export async function enrol(
     userCaKeys: userCaKeysFile(config),
     certificates: hostKeys.flatMap((key, index) => {
       const line = response.hostCertificates[index];
-      return line === undefined ? [] : [{ path: key.path.replace(/\.pub$/, "-cert.pub"), line }];
+      return line === undefined ? [] : [{ path: certificatePath(key.path), line }];
     }),
   };
   say(`Putting sshd's drop-in in place: ${config.sshdDropIn}`);
@@ -95,6 +97,30 @@ function readHostKeys(): { path: string; line: string }[] {
   if (keys.length === 0)
     throw new SallyportError("config-missing", "sshd has no host keys yet. Run: ssh-keygen -A");
   return keys;
+}
+
+function certificatePath(keyPath: string): string {
+  return keyPath.replace(/\.pub$/, "-cert.pub");
+}
+
+/** sshd shows one certificate for a key, so an operator's own would be lost, and whoever relies on it kept out. */
+function refuseOthersCertificates(paths: readonly string[]): void {
+  const theirs = paths.filter((path) => existsSync(path) && !isOurs(readFileSync(path, "utf8")));
+  if (theirs.length === 0) return;
+  throw new SallyportError(
+    "conflict",
+    `${theirs.join(" and ")} ${theirs.length === 1 ? "is" : "are"} not Sallyport's, and sshd can show one certificate for a key. ` +
+      "Nothing was changed. If nobody relies on it any more, move it away and take its HostCertificate line out of sshd's configuration, then enrol again.",
+  );
+}
+
+/** Left behind by an enrolment before this one. */
+function isOurs(text: string): boolean {
+  try {
+    return parseCertificateLine(text.trim()).keyId.startsWith("sallyport-host:");
+  } catch {
+    return false;
+  }
 }
 
 /** Reads the host's own key. Code `config-missing`. */

@@ -1,9 +1,9 @@
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { SallyportError } from "@sallyport/core/errors.ts";
 import { listRecordings } from "@sallyport/uplink/spool/layout.ts";
 import type { AgentConfig } from "../configuration/agent-config.ts";
 import type { Paths } from "../configuration/paths.ts";
-import { userCaKeysFile } from "./sshd-drop-in.ts";
+import { certificatesIn, userCaKeysFile } from "./sshd-drop-in.ts";
 
 export interface LeaveSettings {
   config: AgentConfig;
@@ -40,10 +40,4 @@ export function leave({ config, paths, force, say }: LeaveSettings): void {
     rmSync(path, { recursive: true });
     say(`Removed ${path}`);
   }
-}
-
-/** The host certificates that our drop-in names. */
-function certificatesIn(dropIn: string): string[] {
-  if (!existsSync(dropIn)) return [];
-  return [...readFileSync(dropIn, "utf8").matchAll(/^HostCertificate (\S+)$/gm)].map(([, path = ""]) => path);
 }

@@ -44,6 +44,12 @@ export function sshdSettings(userCaKeys: string, config: AgentConfig): SshdSetti
   ];
 }
 
+/** The host certificates that our drop-in names. */
+export function certificatesIn(dropIn: string): string[] {
+  if (!existsSync(dropIn)) return [];
+  return [...readFileSync(dropIn, "utf8").matchAll(/^HostCertificate (\S+)$/gm)].map(([, path = ""]) => path);
+}
+
 /** Where the keys of the user CA stand for sshd: beside the pinned trust. */
 export function userCaKeysFile(config: AgentConfig): string {
   return `${dirname(config.trustFile)}/user_ca.pub`;
@@ -87,11 +93,15 @@ export function installDropIn(files: SshdFiles, trust: Trust, config: AgentConfi
   }
 }
 
-function askSshd(sshd: string): void {
+/** Asks sshd itself whether it would start with its configuration as it is. Code `config-invalid`. */
+export function askSshd(sshd: string): void {
   const verdict = spawnSync(sshd, ["-t"], { encoding: "utf8" });
   if (verdict.status === 0) return;
   const reason = verdict.error?.message ?? verdict.stderr.trim().split("\n").at(-1) ?? "";
-  throw new SallyportError("config-invalid", `sshd refuses the drop-in, so nothing was changed: ${reason}`);
+  throw new SallyportError(
+    "config-invalid",
+    `sshd refuses its configuration, so nothing was changed: ${reason}`,
+  );
 }
 
 function readContent(path: string): { bytes: Buffer; mode: number } {

@@ -15,7 +15,8 @@ export interface Question {
 
 /** What the host can say of itself when a decision is made. */
 export interface DecisionContext {
-  trust: Trust;
+  /** Another object when a key has come or gone. */
+  readonly trust: Trust;
   jwks: JwksCache;
   condition(): HostCondition;
   /** Seconds since the epoch. */
@@ -29,11 +30,10 @@ export type Answer = Decision & { identity: ProvenIdentity | null };
 /** Makes the decision on a login: first who it is, then whether that person may. */
 export class Decider {
   readonly #context: DecisionContext;
-  readonly #userCaKeys: Uint8Array[];
+  #userCa: { trust: Trust; keys: Uint8Array[] } | undefined;
 
   constructor(context: DecisionContext) {
     this.#context = context;
-    this.#userCaKeys = context.trust.userCaKeys.map((line) => parsePublicKeyLine(line).blob);
   }
 
   /**
@@ -57,7 +57,7 @@ export class Decider {
     let identity: ProvenIdentity;
     try {
       identity = await verifyIdentity(question.certificate, {
-        userCaKeys: this.#userCaKeys,
+        userCaKeys: this.#userCaKeys(trust),
         issuers: trust.issuers,
         keys: (issuer) => jwks.get(issuer),
         now,
@@ -69,6 +69,12 @@ export class Decider {
       return { outcome: "refuse", refusal: error.refusal, member: null, engagement: null, identity: null };
     }
     return { ...this.again(identity, question.account, question.sourceAddress), identity };
+  }
+
+  #userCaKeys(trust: Trust): Uint8Array[] {
+    if (this.#userCa?.trust !== trust)
+      this.#userCa = { trust, keys: trust.userCaKeys.map((line) => parsePublicKeyLine(line).blob) };
+    return this.#userCa.keys;
   }
 
   /** The second half once more, for a session on a connection that was admitted a while ago. */

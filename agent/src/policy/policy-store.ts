@@ -6,6 +6,7 @@ import type { LocalPolicy } from "@sallyport/core/policy/local-policy.ts";
 import { Revocation, RevocationIndex } from "@sallyport/core/policy/revocation.ts";
 import { verifyBundle, verifyLease } from "@sallyport/core/policy/signed-document.ts";
 import { writeFileDurably } from "@sallyport/uplink/spool/durable.ts";
+import { decodeProtectedHeader } from "jose";
 import { z } from "zod";
 import { readNewest, writeNewest } from "./newest-policy.ts";
 
@@ -20,7 +21,8 @@ export class PolicyStore {
   readonly #pushedPath: string;
   readonly #newestPath: string;
   readonly #hostId: string;
-  readonly #policyKeys: Trust["policyKeys"];
+  #policyKeys: Trust["policyKeys"];
+  #signedBy: string | undefined;
   #signedAt = 0;
   /** What the host's own administrator takes from it, for sessions that run; the agent sets it. */
   local: () => readonly LocalPolicy[] = () => [];
@@ -35,6 +37,16 @@ export class PolicyStore {
     this.#newestPath = `${path}.newest`;
     this.#hostId = hostId;
     this.#policyKeys = policyKeys;
+  }
+
+  /** From now on policy is what these keys sign; what is in force stays so. */
+  trust(policyKeys: Trust["policyKeys"]): void {
+    this.#policyKeys = policyKeys;
+  }
+
+  /** `kid` of the key that signed the bundle on the disk. */
+  get signedBy(): string | undefined {
+    return this.#signedBy;
   }
 
   get bundle(): Bundle | null {
@@ -65,6 +77,7 @@ export class PolicyStore {
     const bundle = await this.#verify(jws);
     this.#mustBeNewest(bundle, Math.max(bundle.revocationSequence, this.#revocations.sequence));
     this.#apply(bundle);
+    this.#signedBy = decodeProtectedHeader(jws).kid;
     if (lease) await this.#extend(lease);
   }
 
@@ -75,6 +88,7 @@ export class PolicyStore {
     // In force before it is stored: a disk that somebody has filled must not keep an older policy alive.
     this.#apply(bundle);
     writeFileDurably(this.#path, `${jws}\n`);
+    this.#signedBy = decodeProtectedHeader(jws).kid;
     this.#noteNewest(bundle);
     return bundle;
   }

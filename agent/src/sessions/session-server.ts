@@ -205,7 +205,7 @@ function makeTicket(context: SessionServerContext, grant: Grant): Ticket {
   const { login, account, admission } = grant;
   if (login.identity === null) throw new TypeError("a ticket needs an identity");
   const session = SessionId.parse(makeId("ses", Date.now(), randomBytes(10)));
-  const { token, certificateSerial, keyFingerprint } = login.identity;
+  const { token, assurance, certificateSerial, keyFingerprint } = login.identity;
   const start: StartRecord = {
     v: 1,
     session,
@@ -218,7 +218,10 @@ function makeTicket(context: SessionServerContext, grant: Grant): Ticket {
       subject: token.subject,
     },
     engagement: { id: admission.engagement.id, name: admission.engagement.name },
-    login: { certificateSerial, keyFingerprint, sourceAddress: login.sourceAddress, mfa: token.mfa },
+    login: {
+      ...{ certificateSerial, keyFingerprint, sourceAddress: login.sourceAddress },
+      ...{ mfa: token.mfa, assurance },
+    },
     kind: grant.terminal ? "pty" : "command",
     command: grant.command === null ? null : grant.command.toString("utf8"),
     terminal: null,

@@ -1,4 +1,12 @@
 import { SallyportError } from "@sallyport/core/errors.ts";
+import { MadeToken, type TokenRequest, TokenView } from "@sallyport/core/messages/api-tokens.ts";
+import {
+  type ApprovalAnswer,
+  type ApprovalFilter,
+  ApprovalOutcome,
+  type ApprovalRequest,
+  ApprovalView,
+} from "@sallyport/core/messages/approvals.ts";
 import { FrontierResponse, LoggedRecording } from "@sallyport/core/messages/audit-log.ts";
 import {
   type CertificateRequest,
@@ -8,14 +16,28 @@ import {
   type EndEngagementRequest,
   LastRefusal,
   Me,
+  type RenewalRequest,
+  RenewalResponse,
   type RevocationRequest,
   RevocationResponse,
   SessionSummary,
 } from "@sallyport/core/messages/client-api.ts";
+import {
+  type CreateEngagementRequest,
+  type EditEngagementRequest,
+  EngagementChangeResponse,
+  EngagementVersion,
+  type ExtendEngagementRequest,
+} from "@sallyport/core/messages/engagements.ts";
+import { type InviteRequest, MemberView } from "@sallyport/core/messages/members.ts";
+import { type PolicyRequest, PolicyResponse } from "@sallyport/core/messages/policy.ts";
+import { Hold, type HoldRequest, SessionEvent, WebCode } from "@sallyport/core/messages/recordings.ts";
 import { EpochSeconds } from "@sallyport/core/names.ts";
 import { z } from "zod";
 import { type ApiAnswer, type ApiRequest, callApi } from "./http.ts";
 
+/** The control plane applies a file of thousands of engagements before it answers. */
+const APPLY_PATIENCE_MS = 120_000;
 const MAX_JSON = 8 * 1024 * 1024;
 const MAX_TEXT = 64 * 1024 * 1024;
 const MAX_RECORDING = 1024 * 1024 * 1024;
@@ -53,6 +75,8 @@ export type Acknowledgements = z.infer<typeof Acknowledgements>;
 export interface StoredRecording {
   bytes: Buffer;
   hostKey: string | null;
+  /** Bytes that the control plane knows of and no longer has. */
+  missing: number;
 }
 
 /** The HTTP API of one control plane, as `core/messages/client-api.ts` has it. Every answer passes its schema. */
@@ -69,12 +93,19 @@ export class ControlPlane {
     return this.#json(ClientConfiguration, { method: "GET", path: "/client-configuration" });
   }
 
-  challenge(): Promise<z.infer<typeof ChallengeResponse>> {
-    return this.#json(ChallengeResponse, { method: "POST", path: "/challenges", body: {} });
+  /** `signal` ends it early, as the code `server-unreachable`. */
+  challenge(signal?: AbortSignal): Promise<z.infer<typeof ChallengeResponse>> {
+    const request = { method: "POST" as const, path: "/challenges", body: {} };
+    return this.#json(ChallengeResponse, signal === undefined ? request : { ...request, signal });
   }
 
   certificate(body: CertificateRequest): Promise<CertificateResponse> {
     return this.#json(CertificateResponse, { method: "POST", path: "/certificates", body });
+  }
+
+  /** Likewise. */
+  renewCertificate(body: RenewalRequest, signal: AbortSignal): Promise<RenewalResponse> {
+    return this.#json(RenewalResponse, { method: "POST", path: "/certificates/renew", body, signal });
   }
 
   me(): Promise<Me> {
@@ -101,7 +132,36 @@ export class ControlPlane {
       maxBytes: MAX_RECORDING,
       ...(onProgress === undefined ? {} : { onProgress }),
     });
-    return { bytes: answer.body, hostKey: answer.headers.get("x-sallyport-host-key") };
+    const length = Number(answer.headers.get("x-sallyport-length") ?? answer.body.length);
+    return {
+      bytes: answer.body,
+      hostKey: answer.headers.get("x-sallyport-host-key"),
+      missing: Math.max(0, length - answer.body.length),
+    };
+  }
+
+  /** What a host told of a session besides its recording, oldest first. */
+  sessionEvents(sessionId: string): Promise<SessionEvent[]> {
+    const path = `/sessions/${encodeURIComponent(sessionId)}/events`;
+    return this.#json(z.array(SessionEvent), { method: "GET", path });
+  }
+
+  /** Newest first; with `lifted` also those that hold no more. */
+  holds(lifted: boolean): Promise<Hold[]> {
+    return this.#json(z.array(Hold), { method: "GET", path: `/recordings/holds?lifted=${lifted}` });
+  }
+
+  placeHold(body: HoldRequest): Promise<Hold> {
+    return this.#json(Hold, { method: "POST", path: "/recordings/holds", body });
+  }
+
+  liftHold(id: string): Promise<Hold> {
+    return this.#json(Hold, { method: "DELETE", path: `/recordings/holds/${encodeURIComponent(id)}` });
+  }
+
+  /** A code that signs one browser in to the web page, once. */
+  webCode(): Promise<WebCode> {
+    return this.#json(WebCode, { method: "POST", path: "/web-sessions", body: {} });
   }
 
   revoke(body: z.infer<typeof RevocationRequest>): Promise<RevocationAnswer> {
@@ -113,6 +173,53 @@ export class ControlPlane {
     return this.#json(z.array(Engagement), { method: "GET", path: "/engagements" });
   }
 
+  createEngagement(body: z.input<typeof CreateEngagementRequest>): Promise<EngagementChangeResponse> {
+    return this.#json(EngagementChangeResponse, { method: "POST", path: "/engagements", body });
+  }
+
+  editEngagement(
+    name: string,
+    body: z.input<typeof EditEngagementRequest>,
+  ): Promise<EngagementChangeResponse> {
+    const path = `/engagements/${encodeURIComponent(name)}`;
+    return this.#json(EngagementChangeResponse, { method: "PATCH", path, body });
+  }
+
+  extendEngagement(
+    name: string,
+    body: z.input<typeof ExtendEngagementRequest>,
+  ): Promise<EngagementChangeResponse> {
+    const path = `/engagements/${encodeURIComponent(name)}/extend`;
+    return this.#json(EngagementChangeResponse, { method: "POST", path, body });
+  }
+
+  /** The newest first. */
+  engagementVersions(name: string, limit: number): Promise<EngagementVersion[]> {
+    const path = `/engagements/${encodeURIComponent(name)}/versions?limit=${limit}`;
+    return this.#json(z.array(EngagementVersion), { method: "GET", path });
+  }
+
+  /** Large files take their time; `onSent` is told how far it is. */
+  applyPolicy(body: PolicyRequest, onSent?: (bytes: number, of: number) => void): Promise<PolicyResponse> {
+    return this.#json(PolicyResponse, {
+      ...{ method: "POST", path: "/policy", body, patienceMs: APPLY_PATIENCE_MS },
+      ...(onSent === undefined ? {} : { onSent }),
+    });
+  }
+
+  members(): Promise<MemberView[]> {
+    return this.#json(z.array(MemberView), { method: "GET", path: "/members" });
+  }
+
+  inviteMember(body: InviteRequest): Promise<MemberView> {
+    return this.#json(MemberView, { method: "POST", path: "/members", body });
+  }
+
+  withdrawInvitation(id: string): Promise<MemberView> {
+    const path = `/members/${encodeURIComponent(id)}/invitation`;
+    return this.#json(MemberView, { method: "DELETE", path });
+  }
+
   endEngagement(name: string, reason: string): Promise<Acknowledgements> {
     const body: z.infer<typeof EndEngagementRequest> = { reason };
     return this.#json(Acknowledgements, {
@@ -120,6 +227,48 @@ export class ControlPlane {
       path: `/engagements/${encodeURIComponent(name)}/end`,
       body,
     });
+  }
+
+  /** Asks for an approval; the one that is pending already where there is one. */
+  requestApproval(body: ApprovalRequest): Promise<ApprovalView> {
+    return this.#json(ApprovalView, { method: "POST", path: "/approvals", body });
+  }
+
+  /** Newest first. */
+  approvals(filter: Partial<ApprovalFilter>): Promise<ApprovalView[]> {
+    const query = new URLSearchParams();
+    for (const [name, value] of Object.entries(filter))
+      if (value !== undefined) query.set(name, String(value));
+    const path = query.size === 0 ? "/approvals" : `/approvals?${query}`;
+    return this.#json(z.array(ApprovalView), { method: "GET", path });
+  }
+
+  approval(id: string): Promise<ApprovalView> {
+    return this.#json(ApprovalView, { method: "GET", path: `/approvals/${encodeURIComponent(id)}` });
+  }
+
+  answerApproval(id: string, body: ApprovalAnswer): Promise<ApprovalOutcome> {
+    const path = `/approvals/${encodeURIComponent(id)}/answer`;
+    return this.#json(ApprovalOutcome, { method: "POST", path, body });
+  }
+
+  withdrawApproval(id: string, reason: string): Promise<ApprovalOutcome> {
+    const path = `/approvals/${encodeURIComponent(id)}/withdraw`;
+    return this.#json(ApprovalOutcome, { method: "POST", path, body: { reason } });
+  }
+
+  createToken(body: TokenRequest): Promise<MadeToken> {
+    return this.#json(MadeToken, { method: "POST", path: "/tokens", body });
+  }
+
+  /** Newest first. */
+  tokens(): Promise<TokenView[]> {
+    return this.#json(z.array(TokenView), { method: "GET", path: "/tokens" });
+  }
+
+  async revokeToken(id: string): Promise<void> {
+    const path = `/tokens/${encodeURIComponent(id)}`;
+    await this.#call({ method: "DELETE", path, maxBytes: MAX_JSON });
   }
 
   /** The verifier key of the audit log. */

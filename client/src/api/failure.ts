@@ -7,10 +7,12 @@ const ANSWERED: ReadonlySet<string> = new Set<ErrorCode>([
   "message-malformed",
   "message-too-large",
   "message-version",
+  "config-invalid",
   "unauthenticated",
   "forbidden",
   "not-found",
   "conflict",
+  "recording-deleted",
   "rate-limited",
   "challenge-unknown",
   "proof-invalid",
@@ -42,7 +44,11 @@ export function failureOf(status: number, body: string, origin: string): Sallypo
     );
   }
   const { code, message } = parsed.data.error;
-  return new SallyportError(isAnswered(code) ? code : fallback, printable(message, 2000));
+  const lines = message.split("\n").map((line) => printable(line, 2000));
+  return new SallyportError(
+    isAnswered(code) ? code : fallback,
+    code === "config-invalid" ? lines.join("\n") : printable(message, 2000),
+  );
 }
 
 function isAnswered(code: string): code is ErrorCode {

@@ -7,13 +7,19 @@ const MAX_ERROR_BODY = 64 * 1024;
 
 /** One request to the control plane. */
 export interface ApiRequest {
-  method: "GET" | "POST" | "DELETE";
+  method: "GET" | "POST" | "PATCH" | "DELETE";
   /** Below `/api/v1`. */
   path: string;
   token?: string;
   body?: unknown;
   /** Most bytes that are read of the answer. */
   maxBytes: number;
+  /** Ends the request before its own time. */
+  signal?: AbortSignal;
+  /** Longest silence of the server in milliseconds, where it is not 10 s. */
+  patienceMs?: number;
+  /** Called as the body goes out, with what has gone of how much. */
+  onSent?: (bytes: number, of: number) => void;
   /** Called as the answer arrives. */
   onProgress?: (bytes: number) => void;
 }
@@ -29,18 +35,19 @@ export interface ApiAnswer {
  * that the server answers with. Redirects are not followed: the token is for this server only.
  */
 export async function callApi(origin: string, request: ApiRequest): Promise<ApiAnswer> {
-  const silence = new Silence();
+  const silence = new Silence(request.patienceMs ?? PATIENCE_MS);
   try {
     const response = await fetch(new URL(`/api/v1${request.path}`, origin), {
       method: request.method,
       redirect: "error",
-      signal: silence.signal,
+      signal:
+        request.signal === undefined ? silence.signal : AbortSignal.any([silence.signal, request.signal]),
       headers: {
         accept: "application/json, application/octet-stream",
         ...(request.body === undefined ? {} : { "content-type": "application/json" }),
         ...(request.token === undefined ? {} : { authorization: `Bearer ${request.token}` }),
       },
-      ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
+      ...bodyOf(request, silence),
     });
     const limit = response.ok ? request.maxBytes : MAX_ERROR_BODY;
     const body = await readBody(response, limit, silence, request.onProgress);
@@ -52,6 +59,26 @@ export async function callApi(origin: string, request: ApiRequest): Promise<ApiA
   } finally {
     silence.end();
   }
+}
+
+const PIECE = 64 * 1024;
+
+/** The body of a request: at once, or in pieces where somebody wants to know how far it is. */
+function bodyOf({ body, onSent }: ApiRequest, silence: Silence): Pick<RequestInit, "body" | "duplex"> {
+  if (body === undefined) return {};
+  const text = JSON.stringify(body);
+  if (onSent === undefined) return { body: text };
+  const bytes = Buffer.from(text);
+  let sent = 0;
+  const pull = (controller: ReadableStreamDefaultController<Uint8Array>) => {
+    if (sent >= bytes.length) return controller.close();
+    const piece = bytes.subarray(sent, sent + PIECE);
+    sent += piece.length;
+    silence.broken();
+    onSent(sent, bytes.length);
+    controller.enqueue(piece);
+  };
+  return { body: new ReadableStream<Uint8Array>({ pull }), duplex: "half" };
 }
 
 async function readBody(
@@ -82,10 +109,10 @@ class Silence {
   readonly #controller = new AbortController();
   readonly #timer: NodeJS.Timeout;
 
-  constructor() {
+  constructor(patienceMs: number) {
     this.#timer = setTimeout(
       () => this.#controller.abort(new DOMException("silence", "TimeoutError")),
-      PATIENCE_MS,
+      patienceMs,
     );
   }
 

@@ -1,12 +1,33 @@
 import { SallyportError } from "@sallyport/core/errors.ts";
 import { ControlPlane } from "../api/control-plane.ts";
+import { parseServerUrl } from "../api/server-url.ts";
 import type { Context } from "../context.ts";
 import { requireSignIn, type SignInState } from "../state/sign-in-state.ts";
 
-/** The control plane and the sign-in that opens it. Code `not-signed-in`. */
-export function signedInApi(context: Context): { api: ControlPlane; state: SignInState } {
+/**
+ * The control plane and the sign-in that opens it, or the token that stands in for one: then there is no `state`. Codes
+ * `not-signed-in`, `usage`.
+ */
+export function signedInApi(context: Context): { api: ControlPlane; readonly state: SignInState } {
+  if (context.apiToken !== undefined) return withToken(context, context.apiToken);
   const state = requireSignIn(context);
   return { api: new ControlPlane(state.server, state.apiToken), state };
+}
+
+/** The server is named with the token: one that was signed in to before need not be whose token it is. */
+function withToken(context: Context, token: string): ReturnType<typeof signedInApi> {
+  const server = context.env.SALLYPORT_SERVER;
+  if (server === undefined || server === "")
+    throw new SallyportError(
+      "usage",
+      "SALLYPORT_TOKEN is set: set SALLYPORT_SERVER to the URL that it is for.",
+    );
+  return {
+    api: new ControlPlane(parseServerUrl(server), token),
+    get state() {
+      return requireSignIn(context);
+    },
+  };
 }
 
 /** Examples under a command's `--help`. */

@@ -1,21 +1,24 @@
 import { SallyportError } from "@sallyport/core/errors.ts";
 import { printable } from "@sallyport/core/terminal-text.ts";
 import type { Command } from "commander";
-import type { Acknowledgements, Engagement } from "../api/control-plane.ts";
+import type { Engagement } from "../api/control-plane.ts";
 import { type Context, nowSeconds } from "../context.ts";
+import { acknowledgementText } from "../output/changes.ts";
 import { isoTime, json } from "../output/json.ts";
 import { fromNow, localTime } from "../output/time.ts";
 import { engagementTable } from "../output/who.ts";
 import { examples, signedInApi } from "./command.ts";
+import { registerEngagementChanges } from "./engagement-change.ts";
+import { registerEngagementHistory } from "./engagement-history.ts";
 
 /** `sallyport engagement` */
 export function registerEngagement(program: Command, context: Context): void {
   const engagement = program
     .command("engagement")
     .alias("engagements")
-    .summary("list, show and end engagements")
+    .summary("create, change, list and end engagements")
     .description(
-      "List, show and end engagements: those that you are in, or for the security team all of them.",
+      "Create, change, list and end engagements: those that you are in, or for the security team all of them.",
     )
     .addHelpText(
       "after",
@@ -39,8 +42,11 @@ export function registerEngagement(program: Command, context: Context): void {
     .description("End an engagement now: its members' sessions end, and nobody gets in by it any more.")
     .argument("<name>", "its name or id")
     .option("--reason <text>", "why; its members are told", "")
+    .option("--json", "as one JSON object")
     .addHelpText("after", examples("sallyport engagement end acme-db --reason 'work done'"))
-    .action((name: string, options: { reason: string }) => end(context, name, options));
+    .action((name: string, options: { reason: string; json?: boolean }) => end(context, name, options));
+  registerEngagementChanges(engagement, context);
+  registerEngagementHistory(engagement, context);
 }
 
 async function all(context: Context): Promise<Engagement[]> {
@@ -64,18 +70,14 @@ async function show(context: Context, name: string, options: { json?: boolean })
   );
 }
 
-async function end(context: Context, name: string, options: { reason: string }): Promise<void> {
+async function end(
+  context: Context,
+  name: string,
+  options: { reason: string; json?: boolean },
+): Promise<void> {
   const answer = await signedInApi(context).api.endEngagement(name, options.reason);
+  if (options.json) return void context.stdout.write(json(answer));
   context.stdout.write(`Engagement ${printable(name)} has ended.\n${acknowledgementText(answer)}`);
-}
-
-function acknowledgementText({ hosts }: Acknowledgements): string {
-  return hosts
-    .map(
-      ({ host, acknowledged }) =>
-        `  ${printable(host)}: ${acknowledged ? "acknowledged" : "NOT acknowledged yet; it takes effect when the host connects, or its lease ends"}\n`,
-    )
-    .join("");
 }
 
 function engagementJson(each: Engagement): unknown {

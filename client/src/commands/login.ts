@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { parseServerUrl } from "../api/server-url.ts";
 import { type Context, nowSeconds } from "../context.ts";
 import { whoText } from "../output/who.ts";
+import type { DeviceCode } from "../sign-in/device.ts";
 import { readLastServer } from "../state/sign-in-state.ts";
 import { examples, numberOption } from "./command.ts";
 
@@ -11,6 +12,8 @@ interface LoginOptions {
   server?: string;
   browser: boolean;
   issuer?: string;
+  email?: string;
+  device?: boolean;
   force?: boolean;
   timeout: number;
 }
@@ -26,6 +29,14 @@ export function registerLogin(program: Command, context: Context): void {
     .option("--server <url>", "the control plane; without it, the one used last")
     .option("--no-browser", "open no browser: print the address to open, alone, on standard output")
     .option("--issuer <url>", "which identity provider, where there are several")
+    .option(
+      "--email <address>",
+      "yours at work: finds your identity provider by its domain, where there are several",
+    )
+    .option(
+      "--device",
+      "sign in on another device, with a code; only for engagements that accept such brokered sign-ins",
+    )
     .option("--force", "prove who you are anew, even where your identity provider still knows you")
     .option("--timeout <seconds>", "how long to wait for the browser", numberOption("--timeout", 1), 300)
     .addHelpText(
@@ -33,10 +44,18 @@ export function registerLogin(program: Command, context: Context): void {
       examples(
         "sallyport login --server https://sallyport.example.com",
         "sallyport login                  # again, at the same place",
+        "sallyport login --email alice@vendor.example",
+        "sallyport login --device         # where there is no browser",
         "sallyport login --force          # as somebody else, or with fresh MFA",
       ),
     )
     .action((options: LoginOptions) => login(context, options));
+}
+
+function showDeviceCode({ stderr }: Context, { address, code }: DeviceCode): void {
+  stderr.write(
+    `On a device with a browser, open ${address}\nand check that it shows the code ${code}, or type it there. Waiting…\n`,
+  );
 }
 
 async function login(context: Context, options: LoginOptions): Promise<void> {
@@ -48,12 +67,21 @@ async function login(context: Context, options: LoginOptions): Promise<void> {
       "Say where to sign in: sallyport login --server https://sallyport.example.com",
     );
   }
-  const issuer = options.issuer ?? (last?.server === server ? last.issuer : null) ?? undefined;
+  const { email } = options;
+  if (email !== undefined && !/^[^@\s]{1,64}@[^@\s]{1,253}$/.test(email))
+    throw new SallyportError("usage", "--email takes an address such as alice@vendor.example.");
+  // Where somebody signed in before is the better guess, but not than what they say now.
+  const remembered = email === undefined && last?.server === server ? last.issuer : null;
+  const issuer = options.issuer ?? remembered ?? undefined;
+  const { ask } = context;
   const { signIn } = await import("../sign-in/sign-in.ts");
   const { openBrowser } = await import("../sign-in/open-browser.ts");
   const state = await signIn(context, {
     server,
     ...(issuer === undefined ? {} : { issuer }),
+    ...(email === undefined ? {} : { email }),
+    ...(ask === undefined ? {} : { askEmail: () => ask("Your e-mail address at work: ") }),
+    ...(options.device ? { showDeviceCode: (code: DeviceCode) => showDeviceCode(context, code) } : {}),
     reauthenticate: options.force ?? false,
     timeoutMs: options.timeout * 1000,
     showAddress: (address) => {

@@ -54,25 +54,40 @@ async function sessions(context: Context, options: SessionsOptions): Promise<voi
 }
 
 function sessionJson(session: SessionSummary): unknown {
-  return { ...session, startedAt: isoTime(session.startedAt), endedAt: isoTime(session.endedAt) };
+  return {
+    ...session,
+    startedAt: isoTime(session.startedAt),
+    endedAt: isoTime(session.endedAt),
+    recording: { ...session.recording, deletedAt: isoTime(session.recording.deletedAt) },
+  };
 }
 
 /** Sessions as a table for people. */
 export function sessionTable(list: readonly SessionSummary[], now: number): string {
   return table(
-    ["ID", "STARTED", "LASTED", "HOST", "ACCOUNT", "MEMBER", "ENGAGEMENT", "STATE", "COMMAND"],
+    ["ID", "STARTED", "LASTED", "HOST", "ACCOUNT", "MEMBER", "ENGAGEMENT", "STATE", "RECORDING", "COMMAND"],
     list.map((each) => [
       each.id,
       localTime(each.startedAt),
       span(Math.max(0, (each.endedAt ?? now) - each.startedAt)),
       each.host,
       each.account,
-      each.member.name,
+      each.assurance === "brokered" ? `${each.member.name} (brokered)` : each.member.name,
       each.engagement.name,
       stateOf(each),
+      recordingText(each),
       each.command ?? (each.kind === "pty" ? "(shell)" : ""),
     ]),
   );
+}
+
+/** What became of the recording. */
+function recordingText({ recording }: SessionSummary): string {
+  if (recording.state === "deleted") {
+    const when = recording.deletedAt === null ? "" : localTime(recording.deletedAt);
+    return `deleted ${when} by ${recording.deletedBy ?? "?"}`;
+  }
+  return `${recording.state}${recording.held ? ", held" : ""}`;
 }
 
 function stateOf(session: SessionSummary): string {

@@ -3,7 +3,7 @@ import { printable } from "@sallyport/core/terminal-text.ts";
 import type { Command } from "commander";
 import { ControlPlane } from "../api/control-plane.ts";
 import type { Context } from "../context.ts";
-import { usableKey } from "../keys/usable-key.ts";
+import { keyForLogin } from "../sign-in/key-for-login.ts";
 import { hostArgument } from "../ssh/host-argument.ts";
 import { runSsh } from "../ssh/run-ssh.ts";
 import { writeConfig } from "../ssh-config/write-config.ts";
@@ -40,10 +40,7 @@ async function ssh(context: Context, args: string[]): Promise<number> {
     throw new SallyportError("usage", "Name the host: sallyport ssh HOST [command…]");
   }
   if (host !== undefined) {
-    if ((await usableKey(context)) === undefined) {
-      const { signInAgain } = await import("../sign-in/sign-in-again.ts");
-      await signInAgain(context);
-    }
+    await keyForLogin(context);
     await assertKnown(context, host);
   }
   return await runSsh(["-F", statePaths(context.home).sshConfig, ...args]);

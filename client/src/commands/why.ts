@@ -2,6 +2,7 @@ import type { LastRefusal } from "@sallyport/core/messages/client-api.ts";
 import { printable } from "@sallyport/core/terminal-text.ts";
 import type { Command } from "commander";
 import { type Context, nowSeconds } from "../context.ts";
+import { approvalJson, approvalNews } from "../output/approvals.ts";
 import { isoTime, json } from "../output/json.ts";
 import { fromNow, localTime } from "../output/time.ts";
 import { explanationOf } from "../refusals/explanations.ts";
@@ -62,7 +63,9 @@ function refusalText(refusal: Refusal, now: number): string {
     `${localTime(refusal.at)} (${fromNow(refusal.at, now)}): ${printable(refusal.host)} refused the login as ${printable(refusal.account)} (${printable(refusal.code)}).`,
     known?.what ?? "This version of sallyport does not know this reason.",
     ...(refusal.told === null ? [] : [`The host said: ${printable(refusal.told, 2000)}`]),
-    known?.next ?? "Tell whoever runs Sallyport, with the time and the host.",
+    refusal.request
+      ? approvalNews(refusal.request, now)
+      : (known?.next ?? "Tell whoever runs Sallyport, with the time and the host."),
   ];
   return `${lines.join("\n")}\n`;
 }
@@ -76,6 +79,7 @@ function whyJson(refusal: Refusal | null, failure: LastFailure | undefined): unk
         : {
             ...refusal,
             at: isoTime(refusal.at),
+            request: refusal.request ? approvalJson(refusal.request) : null,
             explanation: known?.what ?? null,
             next: known?.next ?? null,
           },

@@ -12,7 +12,10 @@ export interface CertifiedKey {
   privateKey: KeyObject;
   certificate: Uint8Array;
   comment: string;
+  /** Life of the certificate. */
   lifetimeSeconds: number;
+  /** Life of the key itself, longer where its certificate is renewed: without one it opens nothing. */
+  keyLifetimeSeconds: number;
 }
 
 /** Where the key went: into the agent, or into this file. */
@@ -40,16 +43,16 @@ export async function placeKey(
 
 /**
  * Adds the key twice, as ssh-add does: alone, because ssh signs for a `CertificateFile` with the bare key; and with its
- * certificate, for programs that know the agent only.
+ * certificate, for programs that know the agent only. Those have the first certificate: an agent takes another one only
+ * with the private key, which nobody but the agent has by then.
  */
 async function offerToAgent(key: CertifiedKey, socketPath: string | undefined): Promise<boolean> {
   if (!socketPath) return false;
-  const { certificate, ...bare } = key;
+  const { privateKey, certificate, comment, lifetimeSeconds, keyLifetimeSeconds } = key;
+  const bare = encodeAddIdentity({ privateKey, comment, lifetimeSeconds: keyLifetimeSeconds });
+  const certified = encodeAddIdentity({ privateKey, certificate, comment, lifetimeSeconds });
   try {
-    const added = await askAgent(socketPath, encodeAddIdentity(bare));
-    return (
-      isSuccess(added) && isSuccess(await askAgent(socketPath, encodeAddIdentity({ ...bare, certificate })))
-    );
+    return isSuccess(await askAgent(socketPath, bare)) && isSuccess(await askAgent(socketPath, certified));
   } catch {
     // No agent, or one that takes no keys (some desktops' own): a file does as well.
     return false;

@@ -16,7 +16,7 @@ export async function usableKey(
   const now = context.now() / 1000;
   if (now < key.validAfter || now > key.validBefore - MARGIN_SECONDS) return undefined;
   if (key.file !== null) return existsSync(key.file) ? key : undefined;
-  return (await agentHolds(context.env.SSH_AUTH_SOCK, Buffer.from(key.certificate, "base64")))
+  return (await agentHolds(context.env.SSH_AUTH_SOCK, Buffer.from(key.publicKey, "base64")))
     ? key
     : undefined;
 }

@@ -18,6 +18,9 @@ export function whoText(state: SignInState, now: number): string {
     certificate === null
       ? "No SSH certificate: you are in no engagement."
       : `SSH certificate ${printable(certificate.serial)}: ${validity(certificate.validBefore, now)}.`,
+    ...(certificate?.assurance === "brokered"
+      ? ["The sign-in is brokered (on another device): hosts take it only for engagements that accept that."]
+      : []),
   ];
   const tables = [engagementTable(me.engagements, now), hostTable(me)].filter((each) => each !== "");
   return `${[`${lines.join("\n")}\n`, ...tables, warnings(me, now)].filter((each) => each !== "").join("\n")}`;

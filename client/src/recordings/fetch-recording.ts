@@ -1,3 +1,4 @@
+import { printable } from "@sallyport/core/terminal-text.ts";
 import type { ControlPlane, StoredRecording } from "../api/control-plane.ts";
 import type { Context } from "../context.ts";
 
@@ -16,5 +17,9 @@ export async function fetchRecording(
     context.stderr.write(`\rFetching the recording: ${Math.floor(bytes / STEP)} MB`);
   });
   if (shown > 0) context.stderr.write("\r\u001b[K");
+  if (recording.missing > 0)
+    context.stderr.write(
+      `sallyport: The stored recording is damaged, and ${recording.missing} bytes of it are missing; sallyport verify ${printable(id)} says where.\n`,
+    );
   return recording;
 }

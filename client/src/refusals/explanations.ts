@@ -46,6 +46,10 @@ const EXPLANATIONS: Record<RefusalCode, Explanation> = {
   },
   "token-signature": { what: "The signature of your ID token does not hold.", next: SIGN_IN_AGAIN },
   "token-audience": { what: "Your ID token was made for another application.", next: SIGN_IN_AGAIN },
+  "token-tenant": {
+    what: "Your ID token is of another organisation than the host accepts from that identity provider.",
+    next: "Sign in with your account at the organisation that you work for: sallyport login --force",
+  },
   "token-expired": { what: "Your ID token had expired.", next: "Run sallyport login and try again." },
   "token-not-yet-valid": {
     what: "Your ID token was not valid yet by the host's clock.",
@@ -53,6 +57,10 @@ const EXPLANATIONS: Record<RefusalCode, Explanation> = {
   },
   "token-too-old": {
     what: "Your sign-in is older than the host accepts.",
+    next: "Run sallyport login and try again.",
+  },
+  "sign-in-too-old": {
+    what: "You signed in longer ago than the host accepts.",
     next: "Run sallyport login and try again.",
   },
   "binding-missing": {
@@ -71,7 +79,15 @@ const EXPLANATIONS: Record<RefusalCode, Explanation> = {
     what: "Your certificate is for another key than the one you signed in for.",
     next: SIGN_IN_AGAIN,
   },
+  "renewal-mismatch": {
+    what: "Your certificate was renewed with an ID token that does not belong to your sign-in.",
+    next: SIGN_IN_AGAIN,
+  },
   "policy-missing": { what: "The host has no policy yet.", next: TELL_OPERATOR },
+  "assurance-too-low": {
+    what: "The engagement asks for a sign-in that is bound to your SSH key, and a device sign-in is not.",
+    next: "Run sallyport login without --device, on a machine that has a browser.",
+  },
   "mfa-required": {
     what: "The engagement asks for a stronger sign-in than yours.",
     next: "Run sallyport login --force and use your second factor; set one up with your identity provider if you have none.",
@@ -102,7 +118,10 @@ const EXPLANATIONS: Record<RefusalCode, Explanation> = {
     what: "Your engagement does not include this account.",
     next: "sallyport hosts lists the accounts; name one as in: ssh ACCOUNT@HOST",
   },
-  "approval-missing": { what: "The engagement waits for somebody's approval.", next: ASK_CONTACT },
+  "approval-missing": {
+    what: "The engagement lets you in only once somebody has approved it.",
+    next: "Ask for it: sallyport request ENGAGEMENT --reason …; sallyport status names the engagement.",
+  },
   revoked: { what: "Your access was revoked.", next: ASK_CONTACT },
   "lease-expired": {
     what: "The host has not heard from the control plane for too long and admits nobody.",

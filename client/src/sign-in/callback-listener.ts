@@ -24,11 +24,25 @@ export class CallbackListener {
     this.redirectUri = `http://127.0.0.1:${(server.address() as AddressInfo).port}/callback`;
   }
 
-  static open(): Promise<CallbackListener> {
+  /** Listens on the first of `ports` that is free, or on any where none are given. Code `sign-in-failed`. */
+  static async open(ports: readonly number[] = []): Promise<CallbackListener> {
+    for (const port of ports.length === 0 ? [0] : ports) {
+      const listener = await CallbackListener.#listen(port);
+      if (listener !== undefined) return listener;
+    }
+    throw new SallyportError(
+      "sign-in-failed",
+      `The ports for the browser's return (${ports.join(", ")}) are all in use on this machine; close what uses them, and sign in again.`,
+    );
+  }
+
+  static #listen(port: number): Promise<CallbackListener | undefined> {
     return new Promise((resolve, reject) => {
       const server = createServer();
-      server.on("error", reject);
-      server.listen(0, "127.0.0.1", () => resolve(new CallbackListener(server)));
+      server.on("error", (error: NodeJS.ErrnoException) =>
+        error.code === "EADDRINUSE" && port !== 0 ? resolve(undefined) : reject(error),
+      );
+      server.listen(port, "127.0.0.1", () => resolve(new CallbackListener(server)));
     });
   }
 

@@ -4,10 +4,11 @@ import { type Context, nowSeconds } from "../context.ts";
 import { sentenceFor } from "../report-failure.ts";
 import { keepLastFailure } from "../state/last-failure.ts";
 import type { SignInState } from "../state/sign-in-state.ts";
-import { authorize } from "./authorize.ts";
+import { authorize, type ProviderTokens } from "./authorize.ts";
 import { CallbackListener } from "./callback-listener.ts";
-import { chooseIssuer, type OfferedIssuer } from "./choose-issuer.ts";
+import { chooseIssuer, needsHint, type OfferedIssuer } from "./choose-issuer.ts";
 import { assertClock } from "./clock-skew.ts";
+import { type DeviceCode, signInByDevice } from "./device.ts";
 import { type BoundKey, certificateRequest, issuedCertificate, makeBoundKey } from "./issue.ts";
 import { storeSignIn } from "./store.ts";
 
@@ -20,6 +21,12 @@ export interface SignInOptions {
   server: string;
   /** Which identity provider, where there are several. */
   issuer?: string;
+  /** Whose sign-in it is: chooses among identity providers by its domain, and is filled into their form. */
+  email?: string;
+  /** Asks for that, where there are several and nothing else says which. */
+  askEmail?(): Promise<string>;
+  /** Sign in on another device, and show there to go; the sign-in is brokered then. */
+  showDeviceCode?(code: DeviceCode): void;
   reauthenticate?: boolean;
   timeoutMs?: number;
   /** Brings the address to the person: opens a browser, prints it. */
@@ -35,17 +42,21 @@ export async function signIn(context: Context, options: SignInOptions): Promise<
     const api = new ControlPlane(options.server);
     const configuration = await api.clientConfiguration();
     assertClock(configuration.now, nowSeconds(context));
-    const issuer = chooseIssuer(configuration.issuers, options.issuer);
+    const hinted = await withHint(configuration.issuers, options);
+    const issuer = chooseIssuer(configuration.issuers, hinted);
     const key = makeBoundKey();
-    return await withBrowser(issuer, key, options, async (idToken) => {
+    const by = options.showDeviceCode === undefined ? withBrowser : withDevice;
+    return await by(issuer, key, hinted, async ({ idToken, refreshToken }) => {
       const { challenge } = await api.challenge();
       const response = await api.certificate(certificateRequest(key, idToken, challenge));
       const certificate = issuedCertificate(response, key);
       const { hostCaKeys } = configuration;
       return await storeSignIn(context, {
         server: options.server,
-        issuer: issuer.issuer,
+        issuer,
         key,
+        idToken,
+        refreshToken,
         certificate,
         response,
         hostCaKeys,
@@ -57,20 +68,40 @@ export async function signIn(context: Context, options: SignInOptions): Promise<
   }
 }
 
+async function withHint(offered: readonly OfferedIssuer[], options: SignInOptions): Promise<SignInOptions> {
+  const { askEmail } = options;
+  if (askEmail === undefined || !needsHint(offered, options)) return options;
+  const email = (await askEmail()).trim();
+  return email === "" ? options : { ...options, email };
+}
+
+async function withDevice(
+  issuer: OfferedIssuer,
+  _key: BoundKey,
+  options: SignInOptions,
+  use: (tokens: ProviderTokens) => Promise<SignInState>,
+): Promise<SignInState> {
+  const timeoutMs = options.timeoutMs ?? BROWSER_TIMEOUT_MS;
+  const showCode = (code: DeviceCode) => options.showDeviceCode?.(code);
+  // A sign-in that commits to no key is not renewed.
+  return await use({ idToken: await signInByDevice({ issuer, timeoutMs, showCode }), refreshToken: null });
+}
+
 /** Runs the browser's part, hands on the ID token, and shows in the browser how the whole of it ended. */
 async function withBrowser(
   issuer: OfferedIssuer,
   key: BoundKey,
   options: SignInOptions,
-  use: (idToken: string) => Promise<SignInState>,
+  use: (tokens: ProviderTokens) => Promise<SignInState>,
 ): Promise<SignInState> {
-  const listener = await CallbackListener.open();
+  const listener = await CallbackListener.open(issuer.redirectPorts);
   try {
     const authorization = await authorize({
       issuer,
       redirectUri: listener.redirectUri,
       nonce: bindingNonce(key.binding),
       reauthenticate: options.reauthenticate ?? false,
+      email: options.email,
     });
     const returned = listener.wait(authorization.state, options.timeoutMs ?? BROWSER_TIMEOUT_MS);
     options.showAddress(authorization.address);

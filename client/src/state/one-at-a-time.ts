@@ -1,9 +1,12 @@
 import { rmSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 
-/** A turn to sign in. `waited` says that somebody else had it before: look again whether there is still need. */
+/** A turn to sign in or to renew. */
 export interface Turn {
+  /** Somebody else had it before: look again whether there is still need. */
   waited: boolean;
+  /** Somebody else has it still, and the wait is over. */
+  taken: boolean;
   release(): Promise<void>;
 }
 
@@ -22,7 +25,7 @@ export async function takeTurn(path: string, maxWaitMs: number): Promise<Turn> {
     held = await listen(path);
   }
   const mine = held === "taken" ? undefined : held;
-  return { waited, release: () => end(mine) };
+  return { waited, taken: held === "taken", release: () => end(mine) };
 }
 
 interface Held {

@@ -1,4 +1,5 @@
 import { rmSync } from "node:fs";
+import { Assurance } from "@sallyport/core/admission/assurance.ts";
 import { SallyportError } from "@sallyport/core/errors.ts";
 import { Me, ReachableHost } from "@sallyport/core/messages/client-api.ts";
 import { EpochSeconds } from "@sallyport/core/names.ts";
@@ -18,7 +19,12 @@ const SignInState = z.strictObject({
   apiToken: z.string().max(4096),
   apiTokenExpiresAt: EpochSeconds,
   certificate: z
-    .strictObject({ serial: z.string(), validAfter: EpochSeconds, validBefore: EpochSeconds })
+    .strictObject({
+      serial: z.string(),
+      validAfter: EpochSeconds,
+      validBefore: EpochSeconds,
+      assurance: Assurance.optional(),
+    })
     .nullable(),
   me: Me,
   /** Hosts of engagements that have ended since: they stay in the ssh_config, so that the host can say why. */

@@ -1,26 +1,37 @@
 import { SallyportError } from "@sallyport/core/errors.ts";
-import { signCheckpoint } from "@sallyport/core/transparency/checkpoint.ts";
+import { openCheckpoint, signCheckpointWith } from "@sallyport/core/transparency/checkpoint.ts";
 import { leafHash, sameHash } from "@sallyport/core/transparency/hashing.ts";
 import { formatVerifierKey } from "@sallyport/core/transparency/signed-note.ts";
 import { holdsConsistency, type TreeHead } from "@sallyport/core/transparency/verify-proof.ts";
-import { addCheckpoint, hasCheckpoints } from "../database/audit-checkpoints.ts";
+import { addCheckpoint, hasCheckpoints, newestCheckpoint } from "../database/audit-checkpoints.ts";
 import { listAuditEvents } from "../database/audit-events.ts";
 import { readSubtrees, treeSize } from "../database/audit-tree.ts";
 import type { Database } from "../database/tables.ts";
+import { exclusively } from "../database/write-lock.ts";
 import { type Environment, seconds } from "../environment.ts";
+import type { KeyRing } from "../keys/key-ring.ts";
 import { errorFields } from "../log.ts";
 import { auditLeaf } from "./leaf.ts";
-import { type LogKey, openLogFiles, RENEW, writeNewestCheckpoint } from "./log-files.ts";
+import {
+  type LogKey,
+  newestCheckpointText,
+  openLogFiles,
+  RENEW,
+  writeNewestCheckpoint,
+} from "./log-files.ts";
 import { consistencyProof, treeHeadAt } from "./tree-head.ts";
 
 /** How often at most the tree's head is signed, in milliseconds. */
 const EVERY = 1000;
 
+/** One checkpoint is signed at a time, by whichever replica. Writers go on: the key may be far away. */
+const SIGNING = "audit log checkpoint";
+
 interface Needs {
   db: Database;
   environment: Pick<Environment, "clock" | "log">;
-  /** Where the keys are. */
-  directory: string;
+  /** Where the keys are, and beside them the newest checkpoint. */
+  ring: KeyRing;
   /** The control plane's; a new log is named after it. */
   url: string;
 }
@@ -30,9 +41,10 @@ interface Needs {
  * restoring an older backup: signing on from there would make two histories under one key.
  */
 export async function openAuditLog(needs: Needs): Promise<AuditLog> {
-  const { db, directory, url } = needs;
+  const { db, ring, url } = needs;
+  const { directory } = ring;
   await checkLastLeaf(db);
-  const { key, newest } = openLogFiles(directory, { url, hasSigned: await hasCheckpoints(db) });
+  const { key, newest } = openLogFiles(ring, { url, hasSigned: await hasCheckpoints(db) });
   if (newest === undefined) return AuditLog.begin(needs, key);
   const { note, checkpoint } = newest;
   const size = await treeSize(db);
@@ -66,10 +78,12 @@ export class AuditLog {
 
   /** Begins a log with a first checkpoint over what is there. */
   static async begin(needs: Needs, key: LogKey): Promise<AuditLog> {
-    const head = await treeHeadAt(needs.db, await treeSize(needs.db));
-    const log = new AuditLog(needs, key, { note: "", head });
-    await log.#keep(head);
-    return log;
+    return exclusively(needs.db, SIGNING, async (db) => {
+      const head = await treeHeadAt(db, await treeSize(db));
+      const log = new AuditLog(needs, key, { note: "", head });
+      await log.#keep(db, head);
+      return log;
+    });
   }
 
   /** The public key in the form that verifiers take: `name+id+key`. */
@@ -110,22 +124,41 @@ export class AuditLog {
   }
 
   async #signIfGrown(): Promise<void> {
-    const { db } = this.#needs;
-    const size = await treeSize(db);
-    const before = this.#latest.head;
-    if (size === before.size) return;
-    if (size < before.size) throw changed();
-    const head = await treeHeadAt(db, size);
-    if (!holdsConsistency(before, head, await consistencyProof(db, before.size, size))) throw changed();
-    await this.#keep(head);
+    if ((await treeSize(this.#needs.db)) === this.#latest.head.size) return;
+    await exclusively(this.#needs.db, SIGNING, async (db) => {
+      await this.#adopt(db);
+      const size = await treeSize(db);
+      const before = this.#latest.head;
+      if (size === before.size) return;
+      const head = await treeHeadAt(db, size);
+      await checkConsistency(db, before, head);
+      await this.#keep(db, head);
+    });
   }
 
-  async #keep(head: TreeHead): Promise<void> {
-    const { db, directory, environment } = this.#needs;
-    const { verifier, privateKey } = this.#key;
-    const note = signCheckpoint({ origin: verifier.name, ...head, extensions: [] }, privateKey);
+  /** Takes over what another replica has signed since, as it is in the database or, after a crash, only beside the keys. */
+  async #adopt(db: Database): Promise<void> {
+    const { directory } = this.#needs.ring;
+    const { verifier } = this.#key;
+    const [stored, file] = [await newestCheckpoint(db, verifier.name), newestCheckpointText(directory)];
+    for (const note of [stored, file]) {
+      if (note === undefined || note === this.#latest.note) continue;
+      const head = openCheckpoint(note, verifier);
+      const before = this.#latest.head;
+      if (head.size < before.size) await checkConsistency(db, head, before);
+      else await checkConsistency(db, before, head);
+      if (head.size > before.size) this.#latest = { note, head };
+    }
+    // The next start must find it here too.
+    if (file !== this.#latest.note) writeNewestCheckpoint(directory, this.#latest.note);
+  }
+
+  async #keep(db: Database, head: TreeHead): Promise<void> {
+    const { ring, environment } = this.#needs;
+    const { verifier, signer } = this.#key;
+    const note = await signCheckpointWith({ origin: verifier.name, ...head, extensions: [] }, signer);
     // The file first: it is what a database is compared with.
-    writeNewestCheckpoint(directory, note);
+    writeNewestCheckpoint(ring.directory, note);
     this.#latest = { note, head };
     const signed_at = seconds(environment.clock);
     await addCheckpoint(db, { origin: verifier.name, size: head.size, note, signed_at });
@@ -147,6 +180,14 @@ async function checkLastLeaf(db: Database): Promise<void> {
   if (last === undefined && size === 0) return;
   if (last?.leaf_index !== size - 1) throw changed();
   if (!sameHash(read({ level: 0, index: size - 1 }), leafHash(auditLeaf(last)))) throw changed();
+}
+
+/** Both are heads of the tree that the database has, and the larger continues the smaller. */
+async function checkConsistency(db: Database, smaller: TreeHead, larger: TreeHead): Promise<void> {
+  if (larger.size > (await treeSize(db))) throw changed();
+  if (!sameHash((await treeHeadAt(db, larger.size)).root, larger.root)) throw changed();
+  const proof = smaller.size === larger.size ? [] : await consistencyProof(db, smaller.size, larger.size);
+  if (!holdsConsistency(smaller, larger, proof)) throw changed();
 }
 
 function changed(): SallyportError {

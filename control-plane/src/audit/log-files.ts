@@ -1,11 +1,12 @@
-import { createHash, createPublicKey, type KeyObject } from "node:crypto";
+import { createHash } from "node:crypto";
 import { existsSync, readFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { SallyportError } from "@sallyport/core/errors.ts";
+import type { Signer } from "@sallyport/core/ssh/signer.ts";
 import { type Checkpoint, openCheckpoint, parseCheckpoint } from "@sallyport/core/transparency/checkpoint.ts";
 import type { VerifierKey } from "@sallyport/core/transparency/signed-note.ts";
 import { syncDirectory, writeDurably } from "../keys/durable-file.ts";
-import { createKeyFile, readKeyFile } from "../keys/key-file.ts";
+import type { KeyRing } from "../keys/key-ring.ts";
 
 /*
  * The log's key and its newest checkpoint lie beside the other keys. The checkpoint is there because it must not be
@@ -14,7 +15,7 @@ import { createKeyFile, readKeyFile } from "../keys/key-file.ts";
 
 /** The key that signs checkpoints. Stolen: another history can be signed. Lost: a new log has to be begun. */
 export interface LogKey {
-  privateKey: KeyObject;
+  signer: Signer;
   /** Named after the log. */
   verifier: VerifierKey;
 }
@@ -29,23 +30,23 @@ export interface LogFiles {
 export const RENEW =
   "To begin a new log instead, and tell everybody who verifies: main.ts renew-audit-log --config FILE --reason TEXT";
 
-const keyFile = (directory: string) => join(directory, "audit-log.pem");
 const checkpointFile = (directory: string) => join(directory, "audit-log.checkpoint");
 
 /**
- * Reads key and newest checkpoint, or makes the key of a log that has signed nothing yet. Code `config-invalid` when
+ * Opens key and newest checkpoint, or makes the key of a log that has signed nothing yet. Code `config-invalid` when
  * one is missing, or they do not belong together.
  */
-export function openLogFiles(directory: string, log: { url: string; hasSigned: boolean }): LogFiles {
-  const [hasKey, hasCheckpoint] = [keyFile(directory), checkpointFile(directory)].map(existsSync);
-  if (hasCheckpoint) {
-    if (!hasKey) throw missing(keyFile(directory), `${checkpointFile(directory)} is there`);
-    return readBoth(directory);
+export function openLogFiles(ring: KeyRing, log: { url: string; hasSigned: boolean }): LogFiles {
+  const { directory } = ring;
+  const signer = ring.auditLog();
+  if (existsSync(checkpointFile(directory))) {
+    if (signer === undefined) throw missing(ring.auditLogFile, `${checkpointFile(directory)} is there`);
+    return readBoth(directory, signer);
   }
   if (log.hasSigned)
     throw missing(checkpointFile(directory), "the database has checkpoints that were signed");
-  const privateKey = hasKey ? readKeyFile(keyFile(directory)) : createKeyFile(keyFile(directory));
-  return { key: named(privateKey, originOf(privateKey, log.url)), newest: undefined };
+  const key = signer ?? ring.createAuditLog();
+  return { key: named(key, originOf(key, log.url)), newest: undefined };
 }
 
 /** Writes the newest checkpoint; it is on the disk when this returns. */
@@ -54,8 +55,8 @@ export function writeNewestCheckpoint(directory: string, note: string): void {
 }
 
 /** Puts key and checkpoint of a log that is over aside, with `suffix` in their names. */
-export function setLogFilesAside(directory: string, suffix: string): void {
-  for (const file of [checkpointFile(directory), keyFile(directory)]) {
+export function setLogFilesAside({ directory, auditLogFile }: KeyRing, suffix: string): void {
+  for (const file of [checkpointFile(directory), auditLogFile]) {
     if (existsSync(file)) renameSync(file, `${file}.${suffix}`);
   }
   syncDirectory(directory);
@@ -66,31 +67,30 @@ export function newestCheckpointText(directory: string): string | undefined {
   return existsSync(checkpointFile(directory)) ? readFileSync(checkpointFile(directory), "utf8") : undefined;
 }
 
-function readBoth(directory: string): LogFiles {
-  const privateKey = readKeyFile(keyFile(directory));
+function readBoth(directory: string, signer: Signer): LogFiles {
   const note = readFileSync(checkpointFile(directory), "utf8");
   try {
-    const key = named(privateKey, parseCheckpoint(note).origin);
+    const key = named(signer, parseCheckpoint(note).origin);
     return { key, newest: { note, checkpoint: openCheckpoint(note, key.verifier) } };
   } catch (cause) {
     throw new SallyportError(
       "config-invalid",
-      `${checkpointFile(directory)} is not what the key in ${keyFile(directory)} signed: restore both. ${RENEW}`,
+      `${checkpointFile(directory)} is not what the audit log's key signed: restore both. ${RENEW}`,
       { cause },
     );
   }
 }
 
 /** The name of a log: where it is, and a part of its key's hash, so that a new log has a new name. */
-function originOf(privateKey: KeyObject, url: string): string {
+function originOf(signer: Signer, url: string): string {
   const { host, pathname } = new URL(url);
-  const key = createPublicKey(privateKey).export({ format: "der", type: "spki" });
+  const key = signer.publicKey.key.export({ format: "der", type: "spki" });
   const hash = createHash("sha256").update(key).digest("hex").slice(0, 8);
   return `${host}${pathname.replace(/[/+]+$/, "")}/audit-${hash}`;
 }
 
-function named(privateKey: KeyObject, name: string): LogKey {
-  return { privateKey, verifier: { name, key: createPublicKey(privateKey) } };
+function named(signer: Signer, name: string): LogKey {
+  return { signer, verifier: { name, key: signer.publicKey.key } };
 }
 
 function missing(file: string, but: string): SallyportError {

@@ -1,6 +1,7 @@
 import { rebuildAuditTree } from "../database/rebuild-audit-tree.ts";
 import type { Database } from "../database/tables.ts";
 import type { Environment } from "../environment.ts";
+import type { KeyRing } from "../keys/key-ring.ts";
 import { audit } from "./audit.ts";
 import { AuditLog } from "./audit-log.ts";
 import { newestCheckpointText, openLogFiles, setLogFilesAside } from "./log-files.ts";
@@ -11,16 +12,16 @@ import { newestCheckpointText, openLogFiles, setLogFilesAside } from "./log-file
  * plane must not be running.
  */
 export async function renewAuditLog(
-  needs: { db: Database; environment: Environment; directory: string; url: string },
+  needs: { db: Database; environment: Environment; ring: KeyRing; url: string },
   reason: string,
 ): Promise<string> {
-  const { db, environment, directory, url } = needs;
-  const previous = newestCheckpointText(directory)?.slice(0, 4096) ?? null;
-  setLogFilesAside(directory, new Date(environment.clock()).toISOString().replace(/[:.]/g, "-"));
+  const { db, environment, ring, url } = needs;
+  const previous = newestCheckpointText(ring.directory)?.slice(0, 4096) ?? null;
+  setLogFilesAside(ring, new Date(environment.clock()).toISOString().replace(/[:.]/g, "-"));
   // Whatever was done to the old tree, the new one is made of what the database has now.
   await rebuildAuditTree(db);
   const data = { reason, previous };
   await audit(db, environment, { type: "audit-log-renewed", actor: "command line", data });
-  const { key } = openLogFiles(directory, { url, hasSigned: false });
+  const { key } = openLogFiles(ring, { url, hasSigned: false });
   return (await AuditLog.begin(needs, key)).verifierKey;
 }

@@ -1,7 +1,11 @@
 import { StaffRole } from "@sallyport/core/messages/client-api.ts";
-import { IdTokenAlgorithm, TrustedIssuer } from "@sallyport/core/messages/trust.ts";
-import { DisplayText, ShortName } from "@sallyport/core/names.ts";
 import { z } from "zod";
+import { ApprovalsConfiguration } from "../approvals/approvals-configuration.ts";
+import { AuditStream } from "../audit/streams/stream-configuration.ts";
+import { Issuer } from "../issuers/issuer-configuration.ts";
+import { KeyConfiguration } from "../keys/key-configuration.ts";
+import { NoticesConfiguration } from "../notices/notices-configuration.ts";
+import { Retention } from "../recordings/retention-configuration.ts";
 import { isLoopback, isSafeUrl } from "./loopback.ts";
 
 const PLAIN_HTTP = "plain HTTP is for this machine only: use https, or http with 127.0.0.1, ::1 or localhost";
@@ -15,79 +19,30 @@ const Listen = z
   .strictObject({
     address: z
       .string()
-      .refine(isLoopback, `must be a loopback address: ${PLAIN_HTTP}; put a TLS proxy in front`)
       .default("127.0.0.1")
-      .describe("Address to listen on. Only loopback: TLS is a proxy's work in this version."),
+      .describe("Address to listen on. Beyond loopback only with `tls`, or with `listen.plainHttp`."),
     port: z.int().min(0).max(65535).default(7300).describe("TCP port. 0 lets the system choose one (tests)."),
+    plainHttp: z
+      .literal("a-proxy-does-tls")
+      .optional()
+      .describe(
+        "Allows plain HTTP beyond loopback, for a network on which only the TLS proxy reaches this port. Whoever else reaches it " +
+          "reads and takes tokens.",
+      ),
   })
   .prefault({})
   .describe("Where the HTTP API and the host link listen.");
-
-const Issuer = z
-  .strictObject({
-    name: DisplayText.min(1).describe("Name that people see when they choose where to sign in."),
-    issuer: z
-      .url({ protocol: /^https?$/ })
-      .refine(isSafeUrl, PLAIN_HTTP)
-      .describe("Issuer identifier, exactly as in the `iss` claim, including or without its last slash."),
-    clientId: z
-      .string()
-      .min(1)
-      .max(255)
-      .describe(
-        "The public client of the command line. Never a web client's: hosts accept tokens with this `aud`.",
-      ),
-    scope: z
-      .string()
-      .max(500)
-      .default("openid profile email")
-      .describe("Scopes that the command line asks for."),
-    acrValues: z
-      .string()
-      .max(500)
-      .nullable()
-      .default(null)
-      .describe("`acr_values` to ask for, or null for none."),
-    algorithms: z
-      .array(IdTokenAlgorithm)
-      .min(1)
-      .default(["RS256"])
-      .describe("Signature algorithms accepted on ID tokens. List only what the IdP really uses."),
-    maxTokenAge: TrustedIssuer.shape.maxTokenAge
-      .default(86_400)
-      .describe("Oldest ID token accepted at a login, in seconds since `iat`."),
-    mfa: z
-      .strictObject({
-        acr: TrustedIssuer.shape.mfa.shape.acr.default({}),
-        amr: TrustedIssuer.shape.mfa.shape.amr.default({}),
-      })
-      .prefault({})
-      .describe(
-        "What `acr` and `amr` values prove: none, mfa or phishing-resistant. Unlisted values prove nothing.",
-      ),
-    vendors: z
-      .array(ShortName)
-      .max(1000)
-      .nullable()
-      .default(null)
-      .describe(
-        "Vendors whose members this IdP may name by their e-mail at a first sign-in. Null: all, for the first listed, and " +
-          "none, for any other, as a vendor's own IdP can state any e-mail it likes.",
-      ),
-  })
-  .describe(
-    "An IdP whose ID tokens are accepted. Hosts pin this at enrolment; changing it needs hosts to be told.",
-  );
 
 const Staff = z.strictObject({
   email: z
     .email()
     .transform((email) => email.toLowerCase())
     .describe("Pinned to (issuer, subject) at the first sign-in with a verified e-mail."),
-  role: StaffRole.describe(
+  role: StaffRole.optional().describe(
     "sponsor sees and ends the engagements that name them as sponsor, and approves for them; approver approves; auditor " +
       "reads everything; admin does everything.",
   ),
+  roles: z.array(StaffRole).max(4).default([]).describe("Instead of `role`, or besides it: several roles."),
   issuer: z
     .url()
     .optional()
@@ -95,6 +50,43 @@ const Staff = z.strictObject({
       "The IdP this person must come from; default: the first listed, so that no vendor's IdP can name staff.",
     ),
 });
+
+const StaffGroup = z.strictObject({
+  issuer: z.url().describe("The IdP whose word counts; one of `issuers`. Never one that a vendor runs."),
+  claim: z
+    .string()
+    .min(1)
+    .max(255)
+    .default("groups")
+    .describe("Claim of the ID token that lists the names: `groups`, or `roles` with Entra ID's app roles."),
+  group: z
+    .string()
+    .min(1)
+    .max(255)
+    .describe("Name in that list, exactly. For Entra ID's groups it is the object id."),
+  role: StaffRole.describe("What members of the group are, for as long as their sign-in lasts."),
+});
+
+const Tls = z
+  .strictObject({
+    certFile: z
+      .string()
+      .startsWith("/", "must be an absolute path")
+      .describe("Certificate with its chain, PEM, the server's own first."),
+    keyFile: z.string().startsWith("/", "must be an absolute path").describe("Its private key, PEM."),
+  })
+  .optional()
+  .describe(
+    "Serves HTTPS, TLS 1.2 or newer. New files are taken within a minute, or on SIGHUP, and drop no link.",
+  );
+
+const Limit = (perSecond: number, burst: number) =>
+  z
+    .strictObject({
+      perSecond: z.number().positive().max(100_000).default(perSecond),
+      burst: z.int().min(1).max(100_000).default(burst),
+    })
+    .prefault({});
 
 /** The configuration file of the control plane; the descriptions are its manual. */
 export const Configuration = z
@@ -115,7 +107,20 @@ export const Configuration = z
       .min(60)
       .max(86_400)
       .default(3600)
-      .describe("Longest life of a user certificate in seconds; never past the ID token or the engagement."),
+      .describe(
+        "Longest life of a user certificate in seconds; never past the ID token, of a renewed one the fresh one, or the engagement. " +
+          "Not under a minute: a login takes a moment, and clocks differ.",
+      ),
+    hostCertificateLifetime: z
+      .int()
+      .min(3600)
+      .max(63_072_000)
+      .default(2_592_000)
+      .describe(
+        "Life of a host certificate in seconds; it is renewed when a third is left. A host that is away for longer than that " +
+          "third has to come back before contractors can connect to it.",
+      ),
+    keys: KeyConfiguration,
     lease: z
       .int()
       .min(30)
@@ -126,17 +131,52 @@ export const Configuration = z
       ),
     issuers: z.array(Issuer).min(1).max(100),
     staff: z.array(Staff).max(1000).default([]).describe("The security team."),
+    staffGroups: z
+      .array(StaffGroup)
+      .max(1000)
+      .default([])
+      .describe("The security team by groups of its IdP. What the file says now counts for every request."),
+    tls: Tls,
+    trustedProxies: z
+      .array(z.union([z.cidrv4(), z.cidrv6()]))
+      .max(100)
+      .default([])
+      .describe(
+        "Networks of proxies in front of this server: only from them X-Forwarded-For says where a client is. Anybody in such a " +
+          "network can claim any address.",
+      ),
     policyFile: z
       .string()
       .startsWith("/", "must be an absolute path")
       .optional()
       .describe(
-        "Members and engagements as YAML; read at start and on SIGHUP. It adds and changes, never deletes.",
+        "Members and engagements as YAML; read at start and on SIGHUP, and applied when its text is not the one that was " +
+          "applied last. It adds and changes, never deletes.",
       ),
+    invitationLifetime: z
+      .int()
+      .min(3600)
+      .max(365 * 86_400)
+      .default(14 * 86_400)
+      .describe(
+        "Seconds for which an invitation may be used. Long: a mailbox that is taken over later opens it.",
+      ),
+    notices: NoticesConfiguration.prefault({}).describe("How people are told of what comes."),
+    retention: Retention,
+    approvals: ApprovalsConfiguration.prefault({}).describe("Requests for approval."),
+    auditStreams: z
+      .array(AuditStream)
+      .max(20)
+      .default([])
+      .describe("Where every event of the audit log is sent as well: at least once each, in order."),
     rateLimit: z
       .strictObject({
         perSecond: z.number().positive().max(100_000).default(20),
         burst: z.int().min(1).max(100_000).default(200),
+        caller: Limit(50, 1000).describe("Requests per signed-in person or token."),
+        failures: Limit(1, 100).describe(
+          'Answers "not signed in" per client address; then it is "too many".',
+        ),
       })
       .prefault({})
       .describe(
@@ -144,6 +184,11 @@ export const Configuration = z
       ),
   })
   .superRefine((config, context) => {
+    config.auditStreams.forEach(({ name }, index) => {
+      if (config.auditStreams.findIndex((other) => other.name === name) === index) return;
+      const message = "this name is listed twice";
+      context.addIssue({ code: "custom", path: ["auditStreams", index, "name"], message });
+    });
     const issuers = config.issuers.map((issuer) => issuer.issuer);
     issuers.forEach((issuer, index) => {
       if (issuers.indexOf(issuer) === index) return;
@@ -153,7 +198,24 @@ export const Configuration = z
         message: "this issuer is listed twice",
       });
     });
+    if (
+      !isLoopback(config.listen.address) &&
+      config.tls === undefined &&
+      config.listen.plainHttp === undefined
+    )
+      context.addIssue({
+        code: "custom",
+        path: ["listen", "address"],
+        message: `must be a loopback address: ${PLAIN_HTTP}; set \`tls\`, or put a TLS proxy in front`,
+      });
+    config.staffGroups.forEach(({ issuer }, index) => {
+      if (issuers.includes(issuer)) return;
+      const message = "no such issuer under `issuers`";
+      context.addIssue({ code: "custom", path: ["staffGroups", index, "issuer"], message });
+    });
     config.staff.forEach((person, index) => {
+      if (person.role === undefined && person.roles.length === 0)
+        context.addIssue({ code: "custom", path: ["staff", index], message: "`role` or `roles` is missing" });
       if (person.issuer === undefined || issuers.includes(person.issuer)) return;
       context.addIssue({
         code: "custom",
@@ -163,5 +225,3 @@ export const Configuration = z
     });
   });
 export type Configuration = z.infer<typeof Configuration>;
-export type StaffConfiguration = Configuration["staff"][number];
-export type IssuerConfiguration = Configuration["issuers"][number];

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { SallyportError } from "@sallyport/core/errors.ts";
+import { readYaml } from "@sallyport/core/yaml/read-yaml.ts";
 import { Configuration } from "./configuration.ts";
-import { readYaml } from "./yaml-file.ts";
 
 /** Reads the configuration file. Codes `config-missing`, `config-invalid`; the result is frozen. */
 export function loadConfiguration(file: string): Readonly<Configuration> {

@@ -13,3 +13,15 @@ export async function addCheckpoint(db: Database, checkpoint: AuditCheckpointsTa
 export async function hasCheckpoints(db: Database): Promise<boolean> {
   return (await db.selectFrom("audit_checkpoints").select("size").limit(1).executeTakeFirst()) !== undefined;
 }
+
+/** The newest checkpoint that the log of this name has, whichever replica signed it. */
+export async function newestCheckpoint(db: Database, origin: string): Promise<string | undefined> {
+  const row = await db
+    .selectFrom("audit_checkpoints")
+    .select("note")
+    .where("origin", "=", origin)
+    .orderBy("size", "desc")
+    .limit(1)
+    .executeTakeFirst();
+  return row?.note;
+}

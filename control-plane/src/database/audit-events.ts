@@ -1,7 +1,9 @@
 import { leafHash } from "@sallyport/core/transparency/hashing.ts";
 import { appendLeaf, subtreesToMerge } from "@sallyport/core/transparency/subtrees.ts";
+import { concernsHosts } from "../audit/concerns-hosts.ts";
 import { type AuditedEvent, auditLeaf } from "../audit/leaf.ts";
 import { addSubtrees, readSubtrees, takeLeafIndex } from "./audit-tree.ts";
+import { notify } from "./notifications.ts";
 import { inTransaction } from "./open-database.ts";
 import type { AuditEventsTable, Database } from "./tables.ts";
 
@@ -18,6 +20,7 @@ export async function addAuditEvent(db: Database, event: AuditedEvent): Promise<
       .execute();
     const read = await readSubtrees(transaction, subtreesToMerge(index));
     await addSubtrees(transaction, appendLeaf(index, leafHash(auditLeaf(event)), read));
+    if (concernsHosts(event.type)) await notify(transaction, { type: "log-grown" });
     return index;
   });
 }
@@ -44,4 +47,36 @@ export async function auditEventsFrom(
     .orderBy("leaf_index")
     .limit(limit)
     .execute();
+}
+
+/** How many events of each type there are from leaf `from` on, up to and without `to`. */
+export async function eventsByType(
+  db: Database,
+  from: number,
+  to: number,
+): Promise<{ type: string; events: number }[]> {
+  const rows = await db
+    .selectFrom("audit_events")
+    .select(({ fn }) => ["type", fn.countAll().as("events")])
+    .where("leaf_index", ">=", from)
+    .where("leaf_index", "<", to)
+    .groupBy("type")
+    .execute();
+  return rows.map(({ type, events }) => ({ type, events: Number(events) }));
+}
+
+/** The last event from leaf `first` on, and before `end`, of a type that is none of `types`; undefined when there is none. */
+export async function lastLeafOfOthers(
+  db: Database,
+  { first, end }: { first: number; end: number },
+  types: readonly string[],
+): Promise<number | undefined> {
+  const row = await db
+    .selectFrom("audit_events")
+    .select((eb) => eb.fn.max("leaf_index").as("leaf"))
+    .where("leaf_index", ">=", first)
+    .where("leaf_index", "<", end)
+    .where("type", "not in", types)
+    .executeTakeFirst();
+  return row?.leaf ?? undefined;
 }

@@ -1,5 +1,12 @@
 import { Engagement } from "@sallyport/core/policy/engagement.ts";
+import type { Selectable } from "kysely";
+import { type Approved, approvedOf } from "./approval-grants.ts";
 import type { Database, EngagementsTable } from "./tables.ts";
+
+/** Most rows of one statement. */
+const AT_ONCE = 500;
+
+type Row = Selectable<EngagementsTable>;
 
 /** All engagements, or those of one member; the latest start first. */
 export async function listEngagements(db: Database, memberId?: string): Promise<Engagement[]> {
@@ -16,6 +23,18 @@ export async function listEngagements(db: Database, memberId?: string): Promise<
     )
     .orderBy("starts_at", "desc")
     .orderBy("id", "desc")
+    .execute();
+  return withMembers(db, rows);
+}
+
+/** Engagements that end after `now` and no later than `by`, both in seconds, and were not ended before their time. */
+export async function engagementsEndingBy(db: Database, now: number, by: number): Promise<Engagement[]> {
+  const rows = await db
+    .selectFrom("engagements")
+    .selectAll()
+    .where("ended_at", "is", null)
+    .where("ends_at", ">", now)
+    .where("ends_at", "<=", by)
     .execute();
   return withMembers(db, rows);
 }
@@ -39,39 +58,57 @@ export async function saveEngagement(db: Database, engagement: Engagement): Prom
     .onConflict((conflict) => conflict.column("id").doUpdateSet(columns))
     .execute();
   await db.deleteFrom("engagement_members").where("engagement_id", "=", id).execute();
-  for (const member of engagement.members) {
-    await db.insertInto("engagement_members").values({ engagement_id: id, member_id: member }).execute();
+  for (let from = 0; from < engagement.members.length; from += AT_ONCE) {
+    const rows = engagement.members
+      .slice(from, from + AT_ONCE)
+      .map((member) => ({ engagement_id: id, member_id: member }));
+    await db.insertInto("engagement_members").values(rows).execute();
   }
 }
 
-/** Marks an engagement as ended; false when it was before. */
+/** Marks an engagement as ended, and returns the number of the version that this makes; undefined when it was before. */
 export async function markEnded(
   db: Database,
   id: string,
   ended: { at: number; by: string; reason: string },
-): Promise<boolean> {
-  const result = await db
+): Promise<number | undefined> {
+  const row = await db
     .updateTable("engagements")
-    .set({ ended_at: ended.at, ended_by: ended.by, ended_reason: ended.reason })
+    .set((where) => ({
+      ended_at: ended.at,
+      ended_by: ended.by,
+      ended_reason: ended.reason,
+      version: where("version", "+", 1),
+    }))
     .where("id", "=", id)
     .where("ended_at", "is", null)
+    .returning("version")
     .executeTakeFirst();
-  return result.numUpdatedRows > 0n;
+  return row?.version;
 }
 
-async function withMembers(db: Database, rows: EngagementsTable[]): Promise<Engagement[]> {
+async function withMembers(db: Database, rows: Row[]): Promise<Engagement[]> {
   if (rows.length === 0) return [];
   const all = await db
     .selectFrom("engagement_members")
     .selectAll()
-    .$if(rows.length === 1, (query) => query.where("engagement_id", "=", rows[0]?.id ?? ""))
+    .$if(rows.length <= AT_ONCE, (query) =>
+      query.where(
+        "engagement_id",
+        "in",
+        rows.map(({ id }) => id),
+      ),
+    )
     .orderBy("member_id")
     .execute();
   const members = Map.groupBy(all, (row) => row.engagement_id);
-  return rows.map((row) => toEngagement(row, members.get(row.id)?.map(({ member_id }) => member_id) ?? []));
+  const approved = await approvedOf(db, rows.length === 1 ? rows[0]?.id : undefined);
+  return rows.map((row) =>
+    toEngagement(row, members.get(row.id)?.map(({ member_id }) => member_id) ?? [], approved(row.id)),
+  );
 }
 
-function toEngagement(row: EngagementsTable, members: string[]): Engagement {
+function toEngagement(row: Row, members: string[], approved: Approved): Engagement {
   return Engagement.parse({
     ...JSON.parse(row.grants_json),
     id: row.id,
@@ -87,12 +124,12 @@ function toEngagement(row: EngagementsTable, members: string[]): Engagement {
     start: row.starts_at,
     end: row.ends_at,
     ended: row.ended_at === null ? null : { at: row.ended_at, by: row.ended_by, reason: row.ended_reason },
-    approval: JSON.parse(row.approval_json),
+    approval: { ...JSON.parse(row.approval_json), ...approved },
     contact: row.contact,
   });
 }
 
-function toRow(engagement: Engagement): EngagementsTable {
+function toRow(engagement: Engagement): Omit<Row, "version"> {
   const { personal, privilege, forwarding, limits, recording, acceptUnsafeShell } = engagement;
   const { assurance, certificateLifetime, sponsor } = engagement;
   return {
@@ -105,7 +142,8 @@ function toRow(engagement: Engagement): EngagementsTable {
     mfa_json: JSON.stringify(engagement.mfa),
     hours_json: engagement.hours === null ? null : JSON.stringify(engagement.hours),
     sources_json: JSON.stringify(engagement.sources),
-    approval_json: JSON.stringify(engagement.approval),
+    // What was approved has tables of its own: a change of the engagement must not undo what changes beside it.
+    approval_json: JSON.stringify({ ...engagement.approval, approved: false, granted: [] }),
     grants_json: JSON.stringify({
       personal,
       privilege,

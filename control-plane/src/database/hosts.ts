@@ -82,26 +82,38 @@ export async function noteFacts(db: Database, id: string, facts: HostFacts): Pro
   await db.updateTable("hosts").set(changed).where("id", "=", id).execute();
 }
 
-/** The bundle version that goes with content of this hash: the stored one, or the next when the content is new. */
-export async function versionForContent(
+/** What a host's bundle holds now, by its hash, and the version that the host has at least. */
+export interface HostContent {
+  id: string;
+  hash: string;
+  atLeast: number;
+}
+
+/** The bundle versions that go with these contents, by host: the stored one, or the next where the content is new. */
+export async function versionsForContents(
   db: Database,
-  id: string,
-  hash: string,
-  atLeast: number,
-): Promise<number> {
-  const row = await db
+  contents: readonly HostContent[],
+): Promise<Map<string, number>> {
+  const ids = contents.map(({ id }) => id);
+  const rows = await db
     .selectFrom("hosts")
-    .select(["bundle_version", "bundle_hash"])
-    .where("id", "=", id)
-    .executeTakeFirstOrThrow();
-  if (row.bundle_hash === hash && row.bundle_version >= atLeast) return row.bundle_version;
-  const version = Math.max(row.bundle_version, atLeast) + 1;
-  await db
-    .updateTable("hosts")
-    .set({ bundle_version: version, bundle_hash: hash })
-    .where("id", "=", id)
+    .select(["id", "bundle_version", "bundle_hash"])
+    .where("id", "in", ids)
     .execute();
-  return version;
+  const stored = new Map(rows.map((row) => [row.id, row]));
+  const versions = new Map<string, number>();
+  for (const { id, hash, atLeast } of contents) {
+    const row = stored.get(id);
+    if (row === undefined) continue;
+    const isKnown = row.bundle_hash === hash && row.bundle_version >= atLeast;
+    const version = isKnown ? row.bundle_version : Math.max(row.bundle_version, atLeast) + 1;
+    versions.set(id, version);
+    if (isKnown) continue;
+    const changed = { bundle_version: version, bundle_hash: hash };
+    await db.updateTable("hosts").set(changed).where("id", "=", id).execute();
+    Object.assign(row, changed);
+  }
+  return versions;
 }
 
 function toHost(row: HostsTable): Host {

@@ -11,6 +11,16 @@ export async function addChallenge(
   await db.insertInto("challenges").values({ challenge, expires_at: expiresAt }).execute();
 }
 
+/** True while a challenge can be taken. */
+export async function hasChallenge(db: Database, challenge: string, now: number): Promise<boolean> {
+  const row = await db
+    .selectFrom("challenges")
+    .select("expires_at")
+    .where("challenge", "=", challenge)
+    .executeTakeFirst();
+  return row !== undefined && row.expires_at > now;
+}
+
 /** Takes a challenge out; false when it is not there or is over. Of two that ask at once, one gets true. */
 export async function takeChallenge(db: Database, challenge: string, now: number): Promise<boolean> {
   const row = await db
@@ -19,6 +29,12 @@ export async function takeChallenge(db: Database, challenge: string, now: number
     .returning("expires_at")
     .executeTakeFirst();
   return row !== undefined && row.expires_at > now;
+}
+
+/** True when this was accepted before, as far as it is still remembered. */
+export async function isTokenUsed(db: Database, hash: string): Promise<boolean> {
+  const query = db.selectFrom("used_tokens").select("hash").where("hash", "=", hash);
+  return (await query.executeTakeFirst()) !== undefined;
 }
 
 /** Notes that an ID token was accepted; false when it was before. Kept until the token is over anyway. */

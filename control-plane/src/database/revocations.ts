@@ -16,7 +16,17 @@ export async function addRevocation(db: Database, entry: Omit<Revocation, "seque
 
 /** The whole list in order. */
 export async function listRevocations(db: Database): Promise<Revocation[]> {
-  const rows = await db.selectFrom("revocations").selectAll().orderBy("sequence").execute();
+  return revocationsAfter(db, 0);
+}
+
+/** What was revoked after the entry with this number, in order. */
+export async function revocationsAfter(db: Database, sequence: number): Promise<Revocation[]> {
+  const rows = await db
+    .selectFrom("revocations")
+    .selectAll()
+    .where("sequence", ">", sequence)
+    .orderBy("sequence")
+    .execute();
   return rows.map((row) => Revocation.parse(row));
 }
 
@@ -27,6 +37,23 @@ export async function revocationSequence(db: Database): Promise<number> {
     .select((expression) => expression.fn.max("sequence").as("sequence"))
     .executeTakeFirst();
   return row?.sequence ?? 0;
+}
+
+/** The newest entry against a certificate that this key ever had. */
+export async function revokedCertificateOf(
+  db: Database,
+  keyFingerprint: string,
+): Promise<Revocation | undefined> {
+  const row = await db
+    .selectFrom("revocations")
+    .selectAll()
+    .where("level", "=", "certificate")
+    .where("target", "in", (inner) =>
+      inner.selectFrom("certificates").select("serial").where("key_fingerprint", "=", keyFingerprint),
+    )
+    .orderBy("sequence", "desc")
+    .executeTakeFirst();
+  return row && Revocation.parse(row);
 }
 
 /** The newest entry against this target. */

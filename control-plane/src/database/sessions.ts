@@ -1,6 +1,7 @@
 import type { SessionSummary } from "@sallyport/core/messages/client-api.ts";
 import type { EndRecord, StartRecord } from "@sallyport/core/recording/frame.ts";
 import type { Selectable } from "kysely";
+import { heldRecordings } from "./recording-holds.ts";
 import type { Database, RecordingsTable, SessionsTable } from "./tables.ts";
 
 /** Which sessions to list. `before` is a session id: only older ones. */
@@ -38,6 +39,7 @@ export async function addSession(db: Database, start: StartRecord): Promise<void
       exit_status: null,
       signal: null,
       end_reason: null,
+      assurance: start.login.assurance ?? "bound",
     })
     .execute();
 }
@@ -72,13 +74,13 @@ export async function listSessions(db: Database, filter: SessionFilter): Promise
   }
   if (host !== undefined) query = query.where("host_name", "=", host);
   if (before !== undefined) query = query.where("id", "<", before);
-  return (await query.orderBy("id", "desc").limit(filter.limit).execute()).map(toSummary);
+  return summaries(db, await query.orderBy("id", "desc").limit(filter.limit).execute());
 }
 
 /** One session. */
 export async function sessionById(db: Database, id: string): Promise<SessionSummary | undefined> {
   const row = await joined(db).where("id", "=", id).executeTakeFirst();
-  return row && toSummary(row);
+  return row && (await summaries(db, [row]))[0];
 }
 
 function joined(db: Database) {
@@ -86,12 +88,30 @@ function joined(db: Database) {
     .selectFrom("sessions")
     .innerJoin("recordings", "recordings.session_id", "sessions.id")
     .selectAll("sessions")
-    .select(["next_sequence", "raw_bytes"]);
+    .select(["next_sequence", "raw_bytes", "complete", "deleted_at", "deleted_by"]);
 }
 
-type JoinedRow = Selectable<SessionsTable> & Pick<RecordingsTable, "next_sequence" | "raw_bytes">;
+/** How many sessions are live. */
+export async function countLiveSessions(db: Database): Promise<number> {
+  const { live } = await db
+    .selectFrom("sessions")
+    .select(({ fn }) => fn.countAll().as("live"))
+    .where("ended_at_ms", "is", null)
+    .executeTakeFirstOrThrow();
+  return Number(live);
+}
 
-function toSummary(row: JoinedRow): SessionSummary {
+type JoinedRow = Selectable<SessionsTable> &
+  Pick<RecordingsTable, "next_sequence" | "raw_bytes" | "complete" | "deleted_at" | "deleted_by">;
+
+async function summaries(db: Database, rows: readonly JoinedRow[]): Promise<SessionSummary[]> {
+  const ids = rows.filter(({ deleted_at }) => deleted_at === null).map(({ id }) => id);
+  const held = ids.length === 0 ? [] : await heldRecordings(db).where("held.id", "in", ids).execute();
+  const isHeld = new Set(held.map(({ id }) => id));
+  return rows.map((row) => toSummary(row, isHeld.has(row.id)));
+}
+
+function toSummary(row: JoinedRow, held: boolean): SessionSummary {
   return {
     id: row.id,
     state: row.ended_at_ms === null ? "live" : "ended",
@@ -103,6 +123,7 @@ function toSummary(row: JoinedRow): SessionSummary {
     command: row.command,
     sourceAddress: row.source_address,
     certificateSerial: row.certificate_serial,
+    assurance: row.assurance === "brokered" ? "brokered" : "bound",
     startedAt: row.started_at_ms / 1000,
     endedAt: row.ended_at_ms === null ? null : row.ended_at_ms / 1000,
     exitStatus: row.exit_status,
@@ -110,5 +131,11 @@ function toSummary(row: JoinedRow): SessionSummary {
     endReason: row.end_reason,
     blocks: row.next_sequence,
     bytes: row.raw_bytes,
+    recording: {
+      state: row.deleted_at !== null ? "deleted" : row.complete === 1 ? "complete" : "partial",
+      held,
+      deletedAt: row.deleted_at,
+      deletedBy: row.deleted_by,
+    },
   };
 }

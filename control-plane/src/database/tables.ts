@@ -1,4 +1,4 @@
-import type { Kysely } from "kysely";
+import type { Generated, Kysely } from "kysely";
 
 /*
  * The tables. Times are seconds since the epoch unless a name ends in `_ms`. Flags are 0 or 1. Columns named in JSON
@@ -52,6 +52,59 @@ export interface EngagementsTable {
   ended_at: number | null;
   ended_by: string | null;
   ended_reason: string | null;
+  /** The number of its newest version; who changes it does so on condition that it is the one they read. */
+  version: Generated<number>;
+}
+
+/** Every version of an engagement, as it is written in a policy file. */
+export interface EngagementVersionsTable {
+  engagement_id: string;
+  version: number;
+  at: number;
+  by: string;
+  why: string;
+  /** Canonical. */
+  engagement_json: string;
+}
+
+/** The invitation of each member: good until it expires, is withdrawn or accepted. */
+export interface InvitationsTable {
+  member_id: string;
+  invited_at: number;
+  invited_by: string;
+  expires_at: number;
+  accepted_at: number | null;
+  withdrawn_at: number | null;
+}
+
+/** What was applied last from a source that is read at every start. */
+export interface AppliedPoliciesTable {
+  source: string;
+  hash: string;
+  applied_at: number;
+}
+
+/** Notices to people: each waits here until it was sent, is no longer good, or was given up. */
+export interface NoticesTable {
+  id: string;
+  /** What it says to whom, so that it is said once. */
+  key: string;
+  /** Id of what it is about. */
+  about: string;
+  kind: string;
+  channel: string;
+  /** An e-mail address; empty for a webhook. */
+  recipient: string;
+  subject: string;
+  text: string;
+  data_json: string;
+  created_at: number;
+  good_until: number;
+  attempts: number;
+  next_attempt_at: number;
+  done_at: number | null;
+  /** `sent`, or why it was not. */
+  outcome: string | null;
 }
 
 export interface EngagementMembersTable {
@@ -109,6 +162,27 @@ export interface ApiTokensTable {
   mfa: string;
   created_at: number;
   expires_at: number;
+  /** `sign-in`, `scoped` or `bootstrap`. */
+  kind: Generated<string>;
+  /** What it is listed and revoked by; null for those of sign-ins. */
+  id: string | null;
+  /** What its maker calls it; null for those of sign-ins. */
+  label: string | null;
+  /** Permissions of a scoped token. */
+  scopes_json: string | null;
+  /** To the minute; null before the first use, and for those of sign-ins. */
+  last_used_at: number | null;
+}
+
+/** The groups that an IdP named somebody in at their latest sign-in. */
+export interface IdentityGroupsTable {
+  issuer: string;
+  subject: string;
+  /** Names by claim. */
+  groups_json: string;
+  /** `iat` of the ID token. */
+  issued_at: number;
+  seen_at: number;
 }
 
 export interface CertificatesTable {
@@ -144,6 +218,60 @@ export interface RecordingsTable {
   raw_bytes: number;
   /** The leaf of the audit log that tells of its end. */
   leaf_index: number | null;
+  /** Where its bytes are: null is the directory, `objects` is object storage. */
+  storage: string | null;
+  /** When its last block was stored, by our clock; what retention counts from. */
+  completed_at: number | null;
+  /** When it was decided that its bytes go, and by what: `retention`. */
+  deleted_at: number | null;
+  deleted_by: string | null;
+  /** When they were gone. */
+  removed_at: number | null;
+  /** When the objects of a complete recording were made into few. */
+  tidied_at: number | null;
+}
+
+/** Objects that hold a recording which is in object storage: only what is listed here counts. */
+export interface RecordingPartsTable {
+  session_id: string;
+  /** Place of its first byte in the recording. */
+  start: number;
+  length: number;
+  /** Sequence of its first block; a part holds whole blocks. */
+  first_sequence: number;
+  /** Its key in the bucket. */
+  name: string;
+}
+
+/** What keeps recordings from being deleted, until it is lifted. */
+export interface RecordingHoldsTable {
+  id: string;
+  /** `session`, `engagement` or `vendor`. */
+  level: string;
+  /** Id of a session or an engagement, name of a vendor. */
+  target: string;
+  /** The target as people call it. */
+  name: string;
+  reason: string;
+  placed_by: string;
+  placed_at: number;
+  lifted_by: string | null;
+  lifted_at: number | null;
+}
+
+/** One-time codes that open the web page, by their hash. */
+export interface WebCodesTable {
+  hash: string;
+  /** Of the API token that asked for it. */
+  token_hash: string;
+  expires_at: number;
+}
+
+/** Sign-ins of browsers to the web page, by the hash of their cookie. Each stands and falls with an API token. */
+export interface WebSessionsTable {
+  hash: string;
+  token_hash: string;
+  expires_at: number;
 }
 
 export interface SessionsTable {
@@ -166,6 +294,7 @@ export interface SessionsTable {
   exit_status: number | null;
   signal: string | null;
   end_reason: string | null;
+  assurance: Generated<string>;
 }
 
 export interface HostEventsTable {
@@ -213,26 +342,167 @@ export interface AuditCheckpointsTable {
   signed_at: number;
 }
 
+/** How far each stream of the audit log was delivered, and which replica is at it. */
+export interface AuditStreamsTable {
+  name: string;
+  /** The first leaf that is not known to be delivered. */
+  next_leaf: number;
+  claimed_by: string | null;
+  claimed_until_ms: number;
+}
+
+/** Who asked for an approval, and what became of it. */
+export interface ApprovalRequestsTable {
+  id: string;
+  engagement_id: string;
+  /** Null where it is for the whole engagement. */
+  member_id: string | null;
+  reason: string;
+  ticket: string | null;
+  /** The host whose refusal made it; null where a person did. */
+  host_id: string | null;
+  /** Identity, e-mail and shown name of who asked. */
+  issuer: string;
+  subject: string;
+  email: string | null;
+  requested_by: string;
+  requested_at: number;
+  expires_at: number;
+  /** An ApprovalState. */
+  state: string;
+  decided_at: number | null;
+  granted_until: number | null;
+  /** How many have answered. */
+  answered: number;
+  /** Engagement and member while it is pending, so that there is one such request; null afterwards. */
+  pending_key: string | null;
+}
+
+/** One person's answer to a request. */
+export interface ApprovalAnswersTable {
+  request_id: string;
+  issuer: string;
+  subject: string;
+  email: string | null;
+  decision: string;
+  note: string;
+  at: number;
+}
+
+/** What was approved and not taken back: the one source of `approval.approved` and `approval.granted`. */
+export interface ApprovalGrantsTable {
+  request_id: string;
+  engagement_id: string;
+  /** Null where it is for the whole engagement, and so is `until`. */
+  member_id: string | null;
+  until: number | null;
+}
+
+/** Messages about requests that the webhook has not taken yet. */
+export interface ApprovalMessagesTable {
+  request_id: string;
+  attempts: number;
+  next_at: number;
+}
+
+/** The key of each kind that hosts trusted first, as OpenSSH writes it. */
+export interface FirstKeysTable {
+  kind: string;
+  public_key: string;
+}
+
+/** Which key followed which, numbered from 1 for each kind; what follows has been signed by the keys themselves. */
+export interface KeySuccessionsTable {
+  kind: string;
+  number: number;
+  old_key: string;
+  new_key: string;
+  succession_json: string;
+  retirement_json: string | null;
+  begun_at: number;
+  /** Since then the new key signs. */
+  switched_at: number | null;
+  /** Since then the old key is over. */
+  finished_at: number | null;
+}
+
+/** Fingerprints of the control plane's keys that a host says it trusts. */
+export interface HostPinnedKeysTable {
+  host_id: string;
+  keys_json: string;
+  noted_at: number;
+}
+
+/** Fingerprints of the host CAs that a host's certificates are from. */
+export interface HostCertifiedByTable {
+  host_id: string;
+  cas_json: string;
+  noted_at: number;
+}
+
+/** Control planes that serve this database now. With SQLite there is one, and it is not here. */
+export interface ReplicasTable {
+  id: string;
+  /** Seconds, by the database's clock. */
+  seen_at: number;
+}
+
+/** Which replica a host is connected to. */
+export interface HostLinksTable {
+  host_id: string;
+  replica_id: string;
+  /** The host has a bundle with all changes up to this leaf of the audit log; -1: it has not said so yet. */
+  bundle_leaf: number;
+}
+
+/** What hosts answered to revocations, for the replica that was asked for them. */
+export interface RevocationAcknowledgementsTable {
+  sequence: number;
+  host_id: string;
+  ended_sessions_json: string;
+}
+
 export interface Tables {
+  approval_requests: ApprovalRequestsTable;
+  approval_answers: ApprovalAnswersTable;
+  approval_grants: ApprovalGrantsTable;
+  approval_messages: ApprovalMessagesTable;
   members: MembersTable;
   identities: IdentitiesTable;
   staff_identities: StaffIdentitiesTable;
   engagements: EngagementsTable;
   engagement_members: EngagementMembersTable;
+  engagement_versions: EngagementVersionsTable;
+  invitations: InvitationsTable;
+  applied_policies: AppliedPoliciesTable;
+  notices: NoticesTable;
   hosts: HostsTable;
   join_tokens: JoinTokensTable;
   challenges: ChallengesTable;
   used_tokens: UsedTokensTable;
   api_tokens: ApiTokensTable;
+  identity_groups: IdentityGroupsTable;
   certificates: CertificatesTable;
   revocations: RevocationsTable;
   recordings: RecordingsTable;
+  recording_parts: RecordingPartsTable;
+  recording_holds: RecordingHoldsTable;
+  web_codes: WebCodesTable;
+  web_sessions: WebSessionsTable;
   sessions: SessionsTable;
   host_events: HostEventsTable;
   audit_events: AuditEventsTable;
   audit_nodes: AuditNodesTable;
   audit_tree: AuditTreeTable;
   audit_checkpoints: AuditCheckpointsTable;
+  replicas: ReplicasTable;
+  host_links: HostLinksTable;
+  revocation_acknowledgements: RevocationAcknowledgementsTable;
+  first_keys: FirstKeysTable;
+  key_successions: KeySuccessionsTable;
+  host_pinned_keys: HostPinnedKeysTable;
+  host_certified_by: HostCertifiedByTable;
+  audit_streams: AuditStreamsTable;
 }
 
 /** The database, or a transaction on it. Inside a transaction use only that: there is one connection. */

@@ -1,4 +1,5 @@
 import type { Revocation } from "@sallyport/core/policy/revocation.ts";
+import type { HostConnections } from "./host-connections.ts";
 import { CloseCode } from "./link/close-codes.ts";
 import type { HostLink } from "./link/host-link.ts";
 
@@ -9,46 +10,69 @@ export interface RevocationEcho {
   endedSessions: string[];
 }
 
-/** The hosts that are connected now: one live link each. */
-export class ConnectedHosts {
+/** The hosts that are connected to this process: one live link each. */
+export class ConnectedHosts implements HostConnections {
   readonly #links = new Map<string, HostLink>();
 
-  /** Takes in a link; an older one of the same host is closed. */
   add(link: HostLink): void {
     this.#links.get(link.host.id)?.close(CloseCode.replaced, "this host connected again");
     this.#links.set(link.host.id, link);
   }
 
-  /** Forgets a link, unless a newer one of its host has taken its place. */
   remove(link: HostLink): void {
-    if (this.#links.get(link.host.id) === link) this.#links.delete(link.host.id);
+    if (this.has(link)) this.#links.delete(link.host.id);
   }
 
-  isConnected(hostId: string): boolean {
-    return this.#links.has(hostId);
+  /** True while this is the link of its host. */
+  has(link: HostLink): boolean {
+    return this.#links.get(link.host.id) === link;
   }
 
-  /** Sends revocations to every host, in order; resolves when all have answered or after 2 s. */
-  async revoke(entries: readonly Revocation[]): Promise<RevocationEcho[]> {
+  /** Tells every host of keys that follow keys, or are over. */
+  tellKeys(): void {
+    for (const link of this.#links.values()) void link.tellKeys();
+  }
+
+  /** How many hosts are connected. */
+  get size(): number {
+    return this.#links.size;
+  }
+
+  ids(): string[] {
+    return [...this.#links.keys()];
+  }
+
+  async connected(): Promise<ReadonlySet<string>> {
+    return new Set(this.#links.keys());
+  }
+
+  /** As {@link HostConnections.revoke}; `heard` is called for each host as soon as it has answered. */
+  async revoke(
+    entries: readonly Revocation[],
+    heard: (echo: RevocationEcho) => void = () => {},
+  ): Promise<RevocationEcho[]> {
     return Promise.all(
       [...this.#links.values()].map(async (link) => {
         const answers = await Promise.all(entries.map((entry) => link.revoke(entry)));
-        const endedSessions = [...new Set(answers.flatMap((answer) => answer ?? []))];
-        return {
+        const echo = {
           hostId: link.host.id,
           acknowledged: answers.every((answer) => answer !== undefined),
-          endedSessions,
+          endedSessions: [...new Set(answers.flatMap((answer) => answer ?? []))],
         };
+        heard(echo);
+        return echo;
       }),
     );
   }
 
-  /** Sends every host its current bundle; resolves when all have it or after 2 s, with those that have. */
-  async publishBundles(): Promise<Set<string>> {
+  /** As {@link HostConnections.publishBundles}; `heard` is called for each host as soon as it has its bundle. */
+  async publishBundles(heard: (hostId: string) => void = () => {}): Promise<Set<string>> {
     const have = new Set<string>();
     await Promise.all(
       [...this.#links.values()].map(async (link) => {
-        if (await link.publishBundle()) have.add(link.host.id);
+        if (!(await link.publishBundle())) return;
+        have.add(link.host.id);
+        heard(link.host.id);
       }),
     );
     return have;
@@ -60,5 +84,10 @@ export class ConnectedHosts {
 
   disconnect(hostId: string): void {
     this.#links.get(hostId)?.close(CloseCode.unknownHost, "this host was replaced");
+  }
+
+  /** Ends the link of a host that has connected to another replica since. */
+  giveUp(hostId: string): void {
+    this.#links.get(hostId)?.close(CloseCode.replaced, "this host connected again");
   }
 }

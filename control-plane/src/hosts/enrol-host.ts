@@ -8,15 +8,12 @@ import { addHost, isHostKeyTaken } from "../database/hosts.ts";
 import { joinTokenById, useJoinToken } from "../database/join-tokens.ts";
 import { inTransaction } from "../database/open-database.ts";
 import type { Database, JoinTokensTable } from "../database/tables.ts";
-import { type Environment, newId, seconds } from "../environment.ts";
-import type { Keys } from "../keys/keys.ts";
+import { newId, seconds } from "../environment.ts";
 import { joinSecretHash } from "./join-token.ts";
-import { signHostCertificate } from "./sign-host-certificate.ts";
+import { type HostCertificateNeeds, hostNames, signHostCertificate } from "./sign-host-certificate.ts";
 
-interface Needs {
+interface Needs extends HostCertificateNeeds {
   db: Database;
-  environment: Pick<Environment, "clock" | "random">;
-  keys: Pick<Keys, "hostCa">;
   /** A host that this enrolment replaces loses its connection. */
   disconnect(hostId: string): void;
 }
@@ -27,10 +24,15 @@ interface Needs {
  */
 export async function enrolHost(needs: Needs, request: EnrolRequest): Promise<EnrolResponse> {
   const sshKeys = request.sshHostKeys.map((line) => parsePublicKeyLine(line));
+  // Outside of the transaction: the host CA may be in an agent that takes its time. They are nobody's before the token is used.
+  const promised = await joinTokenById(needs.db, request.tokenId);
+  checkSecret(promised, request.secret);
+  const hostCertificates: string[] = [];
+  for (const key of sshKeys)
+    hostCertificates.push(await signHostCertificate(needs, key, hostNames(promised)));
   const { response, replaced } = await inTransaction(needs.db, async (db) => {
     const token = await checkJoinToken(db, needs, request);
     const name = HostName.parse(token.name);
-    const hostCertificates = sshKeys.map((key) => signHostCertificate(needs, key, [name, token.address]));
     const { hostId, replaced } = await storeHost(db, needs, token, request.hostKey);
     return { response: { v: 1 as const, hostId, hostName: name, hostCertificates }, replaced };
   });
@@ -38,16 +40,20 @@ export async function enrolHost(needs: Needs, request: EnrolRequest): Promise<En
   return response;
 }
 
-async function checkJoinToken(db: Database, needs: Needs, request: EnrolRequest): Promise<JoinTokensTable> {
-  const now = seconds(needs.environment.clock);
-  const token = await joinTokenById(db, request.tokenId);
-  const given = Buffer.from(joinSecretHash(request.secret));
+function checkSecret(token: JoinTokensTable | undefined, secret: string): asserts token is JoinTokensTable {
+  const given = Buffer.from(joinSecretHash(secret));
   if (token === undefined || !timingSafeEqual(given, Buffer.from(token.secret_hash))) {
     throw new SallyportError(
       "unauthenticated",
       "This join token is not one of this control plane. Make a new one there.",
     );
   }
+}
+
+async function checkJoinToken(db: Database, needs: Needs, request: EnrolRequest): Promise<JoinTokensTable> {
+  const now = seconds(needs.environment.clock);
+  const token = await joinTokenById(db, request.tokenId);
+  checkSecret(token, request.secret);
   if (token.expires_at <= now) {
     throw new SallyportError(
       "unauthenticated",

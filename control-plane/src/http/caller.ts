@@ -1,20 +1,27 @@
 import { SallyportError } from "@sallyport/core/errors.ts";
 import type { Role } from "@sallyport/core/messages/client-api.ts";
 import type { Revocation } from "@sallyport/core/policy/revocation.ts";
-import type { Configuration } from "../config/configuration.ts";
-import { findApiToken } from "../database/api-tokens.ts";
+import { type ApiTokenRow, findApiToken, noteTokenUse } from "../database/api-tokens.ts";
+import { groupsOf } from "../database/identity-groups.ts";
 import { memberByIdentity } from "../database/members.ts";
 import { findRevocation } from "../database/revocations.ts";
 import { staffEmailByIdentity } from "../database/staff.ts";
 import type { Database } from "../database/tables.ts";
 import { type Clock, seconds } from "../environment.ts";
 import { tokenHash } from "../issuance/api-token.ts";
+import { isPlausibleToken } from "../issuance/token-secret.ts";
 import { type KnownPerson, rolesOf } from "../people/describe-me.ts";
-import { type Permission, permissionsOf } from "../people/permissions.ts";
+import { impersonal, type Permission, permissionsOf } from "../people/permissions.ts";
+import { type StaffRules, staffRoles } from "../people/staff-roles.ts";
+
+/** For how long a group counts that the IdP named at a sign-in: a scoped token lasts longer than its maker may stay. */
+const GROUPS_COUNT = 30 * 24 * 3600;
 
 /** Who calls the API, as known by the bearer token and by what holds now: roles are looked up with every request. */
 export interface Caller extends KnownPerson {
   tokenHash: string;
+  /** `scoped` and `bootstrap` tokens have no sign-in behind them. */
+  tokenKind: "sign-in" | "scoped" | "bootstrap";
   /** Of staff, as pinned at their first sign-in; or the member's. Lower case. */
   email: string | undefined;
   /** Roles that hold now: a revoked contractor has none. */
@@ -25,37 +32,92 @@ export interface Caller extends KnownPerson {
   revoked: Revocation | undefined;
 }
 
+interface Needs {
+  db: Database;
+  clock: Clock;
+  config: StaffRules;
+}
+
 /** The caller that an `Authorization` header names. Code `unauthenticated`. */
-export async function authenticate(
-  needs: { db: Database; clock: Clock; config: Pick<Configuration, "staff"> },
-  header: string | undefined,
-): Promise<Caller> {
+export async function authenticate(needs: Needs, header: string | undefined): Promise<Caller> {
   const token = /^Bearer ([A-Za-z0-9_-]{20,128})$/i.exec(header ?? "")?.[1];
-  const row = token && (await findApiToken(needs.db, tokenHash(token), seconds(needs.clock)));
-  if (!row)
+  return callerOf(needs, token !== undefined && isPlausibleToken(token) ? tokenHash(token) : undefined);
+}
+
+/** The caller that a token stands for, by its hash. Code `unauthenticated` when it is not good any more. */
+export async function callerOf(needs: Needs, hash: string | undefined): Promise<Caller> {
+  const now = seconds(needs.clock);
+  const row = hash === undefined ? undefined : await findApiToken(needs.db, hash, now);
+  if (row === undefined)
     throw new SallyportError(
       "unauthenticated",
       "You are not signed in, or the sign-in has expired. Sign in again.",
     );
-  const { issuer, subject, name, mfa, hash } = row;
-  const member = await memberByIdentity(needs.db, issuer, subject);
-  const staffEmail = await staffEmailByIdentity(needs.db, issuer, subject);
-  const staffRoles = needs.config.staff.filter(({ email }) => email === staffEmail).map(({ role }) => role);
+  if (row.id !== null) await noteTokenUse(needs.db, row, now);
+  if (row.kind === "bootstrap") return bootstrapCaller(row);
+  return row.kind === "scoped" ? scopedCaller(needs, row) : signedInCaller(needs, row);
+}
+
+async function signedInCaller(needs: Needs, row: ApiTokenRow): Promise<Caller> {
+  const member = await memberByIdentity(needs.db, row.issuer, row.subject);
   const revoked = member && (await findRevocation(needs.db, "member", member.id));
-  const roles = rolesOf({ member: revoked === undefined ? member : undefined, staffRoles });
+  const staff = await staffOf(needs, row);
+  const roles = rolesOf({ member: revoked === undefined ? member : undefined, staffRoles: staff.roles });
   return {
-    tokenHash: hash,
-    issuer,
-    subject,
-    name,
-    mfa,
+    ...common(row),
+    tokenKind: "sign-in",
     member,
-    staffRoles,
-    email: staffEmail ?? member?.email ?? undefined,
+    staffRoles: staff.roles,
+    email: staff.email ?? member?.email ?? undefined,
     roles,
     permissions: new Set(permissionsOf(roles)),
     revoked,
   };
+}
+
+/** A program of somebody's: staff, and within the scopes. What they are as a contractor is not for programs. */
+async function scopedCaller(needs: Needs, row: ApiTokenRow): Promise<Caller> {
+  const { email, roles } = await staffOf(needs, row);
+  const scopes = new Set(JSON.parse(row.scopes_json ?? "[]") as string[]);
+  return {
+    ...common(row),
+    tokenKind: "scoped",
+    member: undefined,
+    staffRoles: roles,
+    email,
+    roles,
+    permissions: new Set(impersonal(permissionsOf(roles)).filter((permission) => scopes.has(permission))),
+    revoked: undefined,
+  };
+}
+
+function bootstrapCaller(row: ApiTokenRow): Caller {
+  return {
+    ...common(row),
+    tokenKind: "bootstrap",
+    member: undefined,
+    staffRoles: ["admin"],
+    email: undefined,
+    roles: ["admin"],
+    permissions: new Set(impersonal(permissionsOf(["admin"]))),
+    revoked: undefined,
+  };
+}
+
+function common({ issuer, subject, name, mfa, hash }: ApiTokenRow) {
+  return { issuer, subject, name, mfa, tokenHash: hash };
+}
+
+/** Which staff an identity is now, by the configuration and by what its IdP said last. */
+export async function staffOf(
+  { db, clock, config }: Needs,
+  { issuer, subject }: { issuer: string; subject: string },
+) {
+  const email = await staffEmailByIdentity(db, issuer, subject);
+  const groups = await groupsOf(db, issuer, subject, seconds(clock) - GROUPS_COUNT);
+  const roles = staffRoles(config, { issuer, email, groups });
+  // Somebody who was staff once is not known by that e-mail any more.
+  return { email: roles.length > 0 ? email : undefined, roles };
 }
 
 /** How a caller is named in revocations, ends and the audit log. */

@@ -8,6 +8,7 @@ import { errorFields } from "../log.ts";
 const STATUS: Partial<Record<ErrorCode, ContentfulStatusCode>> = {
   "message-malformed": 400,
   "message-version": 400,
+  "config-invalid": 400,
   "binding-invalid": 400,
   "challenge-unknown": 400,
   "proof-invalid": 400,
@@ -20,15 +21,25 @@ const STATUS: Partial<Record<ErrorCode, ContentfulStatusCode>> = {
   "not-invited": 403,
   "not-found": 404,
   conflict: 409,
+  "recording-deleted": 410,
   "message-too-large": 413,
   "rate-limited": 429,
   "issuer-unreachable": 503,
+  "key-unavailable": 503,
+  "not-ready": 503,
 };
+
+/** The HTTP status that an error of this code is answered with. */
+export function statusOf(code: ErrorCode): ContentfulStatusCode {
+  return STATUS[code] ?? 500;
+}
 
 /** The one place where errors become responses. What is our fault is logged, and its detail stays here. */
 export function errorResponse(error: unknown, context: Context, log: Log): Response {
   const status = isSallyportError(error) ? STATUS[error.code] : undefined;
   if (isSallyportError(error) && status !== undefined) {
+    if (status === 401) context.header("www-authenticate", "Bearer");
+    if (status === 429) context.header("retry-after", "60");
     return context.json({ error: { code: error.code, message: error.message.slice(0, 2000) } }, status);
   }
   log.error("request failed", { method: context.req.method, path: context.req.path, ...errorFields(error) });

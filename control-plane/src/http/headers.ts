@@ -12,10 +12,12 @@ export function strictHeaders(url: string): MiddlewareHandler {
     headers.set("referrer-policy", "no-referrer");
     headers.set("cross-origin-resource-policy", "same-origin");
     headers.set("cross-origin-opener-policy", "same-origin");
-    headers.set(
-      "content-security-policy",
-      "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    );
+    // A page that needs more says so itself, and says what.
+    if (!headers.has("content-security-policy"))
+      headers.set(
+        "content-security-policy",
+        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+      );
     if (isHttps) headers.set("strict-transport-security", "max-age=31536000");
   };
 }

@@ -2,14 +2,14 @@ import { SallyportError } from "@sallyport/core/errors.ts";
 import type { Context } from "hono";
 import type { z } from "zod";
 
-/** Most bytes of a request's body. */
+/** Most bytes of a request's body, where its route does not say otherwise. */
 const MAX_BODY = 256 * 1024;
 
 /**
  * The body of a request, parsed with its schema; an empty one counts as `{}`. Codes `message-malformed`,
  * `message-too-large`. Routes that want no body never read one.
  */
-export async function jsonBody<T>(context: Context, schema: z.ZodType<T>): Promise<T> {
+export async function jsonBody<T>(context: Context, schema: z.ZodType<T>, maxBytes = MAX_BODY): Promise<T> {
   const type = context.req.header("content-type") ?? "application/json";
   if (!/^application\/json(;|$)/i.test(type)) {
     throw new SallyportError(
@@ -17,7 +17,7 @@ export async function jsonBody<T>(context: Context, schema: z.ZodType<T>): Promi
       "The body must be JSON, with content-type application/json.",
     );
   }
-  const text = await limitedText(context);
+  const text = await limitedText(context, maxBytes);
   let json: unknown;
   try {
     json = text === "" ? {} : JSON.parse(text);
@@ -27,21 +27,22 @@ export async function jsonBody<T>(context: Context, schema: z.ZodType<T>): Promi
   return parseInput(json, schema, "body");
 }
 
-async function limitedText(context: Context): Promise<string> {
+/** The body of a request as text, whatever it is. Code `message-too-large`. */
+export async function limitedText(context: Context, maxBytes: number): Promise<string> {
   const chunks: Uint8Array[] = [];
   let size = Number(context.req.header("content-length") ?? 0);
-  if (size <= MAX_BODY) {
+  if (size <= maxBytes) {
     size = 0;
     for await (const chunk of context.req.raw.body ?? []) {
       size += chunk.length;
-      if (size > MAX_BODY) break;
+      if (size > maxBytes) break;
       chunks.push(chunk);
     }
   }
-  if (size <= MAX_BODY) return Buffer.concat(chunks).toString("utf8");
+  if (size <= maxBytes) return Buffer.concat(chunks).toString("utf8");
   // The rest of the body is not read, so nothing else can come over this connection.
   context.header("connection", "close");
-  throw new SallyportError("message-too-large", `The body of a request has at most ${MAX_BODY / 1024} KiB.`);
+  throw new SallyportError("message-too-large", `The body of a request has at most ${maxBytes / 1024} KiB.`);
 }
 
 /** A part of a request, parsed with its schema; without a schema it is left as it is. Code `message-malformed`. */

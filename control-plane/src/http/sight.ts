@@ -20,7 +20,8 @@ const UNBOUND: readonly Role[] = ["admin", "approver", "auditor"];
 
 /** What `caller` may do `permission` to. */
 export function sightOf(caller: Caller, permission: Permission): Sight {
-  const may = (role: Role) => caller.roles.includes(role) && permits([role], permission);
+  const may = (role: Role) =>
+    caller.permissions.has(permission) && caller.roles.includes(role) && permits([role], permission);
   return {
     all: UNBOUND.some(may),
     memberId: may("contractor") ? caller.member?.id : undefined,

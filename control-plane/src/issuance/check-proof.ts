@@ -1,16 +1,26 @@
-import { proofOfPossession } from "@sallyport/core/binding.ts";
+import { type Binding, proofForRenewal, proofOfPossession } from "@sallyport/core/binding.ts";
 import { SallyportError } from "@sallyport/core/errors.ts";
-import type { CertificateRequest } from "@sallyport/core/messages/client-api.ts";
+import type { CertificateRequest, RenewalRequest } from "@sallyport/core/messages/client-api.ts";
 import { jwkToSshKey } from "@sallyport/core/ssh/jwk.ts";
 import type { SshPublicKey } from "@sallyport/core/ssh/public-key.ts";
 import { verifySsh } from "@sallyport/core/ssh/signature.ts";
 
 /** The key of a request, once it is proven that whoever asks holds it. Codes `binding-invalid`, `proof-invalid`. */
 export function checkProof(request: CertificateRequest): SshPublicKey {
-  const key = bindingKey(request);
-  const statement = proofOfPossession(request.binding, request.idToken, request.challenge);
+  const { binding, idToken, challenge, proof } = request;
+  return checkPossession(binding, proofOfPossession(binding, idToken, challenge), proof);
+}
+
+/** The same for a renewal. */
+export function checkRenewalProof(request: RenewalRequest): SshPublicKey {
+  const { binding, challenge, proof } = request;
+  return checkPossession(binding, proofForRenewal(binding, request, challenge), proof);
+}
+
+function checkPossession(binding: Binding, statement: Uint8Array, proof: string): SshPublicKey {
+  const key = bindingKey(binding);
   try {
-    verifySsh(key, statement, Buffer.from(request.proof, "base64"));
+    verifySsh(key, statement, Buffer.from(proof, "base64"));
   } catch (cause) {
     throw new SallyportError(
       "proof-invalid",
@@ -21,9 +31,9 @@ export function checkProof(request: CertificateRequest): SshPublicKey {
   return key;
 }
 
-function bindingKey(request: CertificateRequest): SshPublicKey {
+function bindingKey(binding: Binding): SshPublicKey {
   try {
-    return jwkToSshKey(request.binding.upk);
+    return jwkToSshKey(binding.upk);
   } catch (cause) {
     throw new SallyportError("binding-invalid", "The key binding holds no SSH key that can be used.", {
       cause,

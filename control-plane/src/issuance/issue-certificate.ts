@@ -1,25 +1,29 @@
+import type { Assurance } from "@sallyport/core/admission/assurance.ts";
 import type { VerifiedIdToken } from "@sallyport/core/admission/id-token.ts";
-import { isSallyportError, SallyportError } from "@sallyport/core/errors.ts";
+import { isSallyportError } from "@sallyport/core/errors.ts";
 import type { CertificateRequest, CertificateResponse } from "@sallyport/core/messages/client-api.ts";
 import type { Engagement } from "@sallyport/core/policy/engagement.ts";
-import { minuteOf } from "@sallyport/core/policy/told.ts";
 import { fingerprint, type SshPublicKey } from "@sallyport/core/ssh/public-key.ts";
 import { audit } from "../audit/audit.ts";
 import type { Configuration } from "../config/configuration.ts";
 import { listEngagements } from "../database/engagements.ts";
+import { takeChallenge } from "../database/one-time-values.ts";
 import { inTransaction } from "../database/open-database.ts";
-import { findRevocation } from "../database/revocations.ts";
 import type { Database } from "../database/tables.ts";
 import { type Environment, seconds } from "../environment.ts";
 import type { IssuerKeys } from "../issuers/issuer-keys.ts";
 import type { Keys } from "../keys/keys.ts";
 import { describeMe } from "../people/describe-me.ts";
 import { makeApiToken } from "./api-token.ts";
-import { consumeChallenge } from "./challenge.ts";
-import { acceptOnce, checkIdToken, checkNonce, claimedOrigin } from "./check-id-token.ts";
+import { brokeredEngagements } from "./brokered.ts";
+import { consumeChallenge, requireChallenge } from "./challenge.ts";
+import { acceptOnce, checkBinding, checkIdToken, claimedOrigin, requireUnused } from "./check-id-token.ts";
 import { checkProof } from "./check-proof.ts";
+import { renewableUntil } from "./check-renewal.ts";
+import { rememberGroups } from "./named-groups.ts";
 import { type Person, recognise } from "./recognise.ts";
-import { signUserCertificate } from "./sign-user-certificate.ts";
+import { refuseRevoked } from "./refuse-revoked.ts";
+import { signUserCertificate, storeUserCertificate } from "./sign-user-certificate.ts";
 
 /** What hosts have to be told when a certificate is issued. */
 export interface IssueAnnouncer {
@@ -40,8 +44,8 @@ export interface IssuanceNeeds {
 }
 
 /**
- * `POST /certificates`: signs somebody in, and certifies their SSH key for as long as they may use it. `from` is the
- * client's address, for the audit log.
+ * `POST /certificates`: signs somebody in, and certifies their SSH key for as long as they may use it. The challenge is used up
+ * in any case, the ID token only by success. `from` is the client's address, for the audit log.
  */
 export async function issueCertificate(
   needs: IssuanceNeeds,
@@ -50,58 +54,82 @@ export async function issueCertificate(
 ): Promise<CertificateResponse> {
   let token: VerifiedIdToken | undefined;
   try {
-    await consumeChallenge(needs, request.challenge);
+    await requireChallenge(needs, request.challenge);
     token = await checkIdToken(
       { ...needs, clock: needs.environment.clock, issuers: needs.config.issuers },
       request.idToken,
     );
-    checkNonce(token, request.binding);
+    const assurance = checkBinding(token, request.binding, seconds(needs.environment.clock));
     const key = checkProof(request);
-    await acceptOnce(needs.db, needs.environment.clock, request.idToken, token);
-    const person = await recognise(
-      {
-        ...needs,
-        staff: needs.config.staff,
-        staffIssuer: needs.config.issuers[0]?.issuer ?? "",
-        issuers: needs.config.issuers,
-      },
-      token,
-    );
-    const engagements = await engagementsOf(needs, person);
-    await refuseRevoked(needs.db, person, key, engagements);
+    // A token of before must change nothing, such as bring back groups that somebody was in then.
+    await requireUnused(needs.db, request.idToken);
+    await rememberGroups({ ...needs, rules: needs.config.staffGroups }, token);
+    const { person, all, engagements } = await admit(needs, token, assurance);
+    await refuseRevoked(needs.db, person.member?.id, key, engagements);
     if (person.pinned) await needs.hosts.publishBundles();
-    const response = await issue(needs, { request, key, token, person, engagements, from });
+    const response = await issue(needs, { request, key, token, assurance, person, all, engagements, from });
     hintKeys(needs, request.idToken);
     return response;
   } catch (error) {
-    await auditRefusal(needs, error, token, from);
+    await noteRefusal(needs, { error, token, from, challenge: request.challenge });
     throw error;
   }
+}
+
+/**
+ * Who this is, and what the sign-in is good for. One that is good for nothing leaves nothing behind: no invitation is used
+ * up by it.
+ */
+function admit(needs: IssuanceNeeds, token: VerifiedIdToken, assurance: Assurance) {
+  const { config, environment } = needs;
+  return inTransaction(needs.db, async (db) => {
+    const person = await recognise(
+      {
+        ...{ db, environment },
+        staff: config.staff,
+        staffGroups: config.staffGroups,
+        staffIssuer: config.issuers[0]?.issuer ?? "",
+        issuers: config.issuers,
+      },
+      token,
+    );
+    const all = await engagementsOf({ db }, person);
+    const now = seconds(environment.clock);
+    return { person, all, engagements: assurance === "bound" ? all : brokeredEngagements(person, all, now) };
+  });
 }
 
 interface Checked {
   request: CertificateRequest;
   key: SshPublicKey;
   token: VerifiedIdToken;
+  assurance: Assurance;
   person: Person;
+  /** Theirs, and those of them that the sign-in is good for. */
+  all: readonly Engagement[];
   engagements: readonly Engagement[];
   from: string;
 }
 
 async function issue(needs: IssuanceNeeds, checked: Checked): Promise<CertificateResponse> {
-  const { request, key, token, person, engagements, from } = checked;
+  const { request, key, token, assurance, person, all, engagements, from } = checked;
   const { member } = person;
+  const certificate =
+    member === undefined
+      ? null
+      : await signUserCertificate(
+          { ...needs, userCa: needs.keys.userCa, certificateLifetime: needs.config.certificateLifetime },
+          { request, key, token, member, engagements },
+        );
   return inTransaction(needs.db, async (db) => {
     const inside = { db, environment: needs.environment };
-    const certificate =
-      member === undefined
-        ? null
-        : await signUserCertificate(
-            { ...inside, userCa: needs.keys.userCa, certificateLifetime: needs.config.certificateLifetime },
-            { request, key, token, member, engagements },
-          );
+    // Here and not before, so that everything that happens once is stored in one go: every commit is a wait for the disk.
+    await consumeChallenge(inside, request.challenge);
+    await acceptOnce(db, needs.environment.clock, request.idToken, token);
+    if (certificate !== null && member !== undefined)
+      await storeUserCertificate(inside, { key, token, member }, certificate);
     const apiToken = await makeApiToken(inside, token);
-    const who = { issuer: token.issuer, subject: token.subject, from, mfa: token.mfa };
+    const who = { ...evidence(token), from, assurance };
     const actor = member?.id ?? person.staff?.email ?? token.subject;
     await audit(db, needs.environment, { type: "signed-in", actor, data: who });
     if (certificate !== null) {
@@ -109,62 +137,68 @@ async function issue(needs: IssuanceNeeds, checked: Checked): Promise<Certificat
       const data = { ...who, serial, validBefore, key: fingerprint(key.blob) };
       await audit(db, needs.environment, { type: "certificate-issued", actor, data });
     }
-    const me = await describeMe(db, seconds(needs.environment.clock), {
-      issuer: token.issuer,
-      subject: token.subject,
-      name: token.name ?? token.email ?? token.subject,
-      mfa: token.mfa,
-      member,
-      staffRoles: person.staff === undefined ? [] : [person.staff.role],
-    });
-    return { v: 1, ...apiToken, certificate, me };
+    const me = await describeMe(
+      db,
+      seconds(needs.environment.clock),
+      {
+        issuer: token.issuer,
+        subject: token.subject,
+        name: token.name ?? token.email ?? token.subject,
+        mfa: token.mfa,
+        member,
+        staffRoles: person.staff?.roles ?? [],
+      },
+      all,
+    );
+    return {
+      ...{ v: 1, ...apiToken, me },
+      certificate: certificate && { ...certificate, assurance },
+      renewableUntil: certificate === null ? null : renewable(needs.config, token),
+    };
   });
 }
 
-async function engagementsOf(needs: IssuanceNeeds, { member }: Person): Promise<readonly Engagement[]> {
-  return member === undefined ? [] : listEngagements(needs.db, member.id);
+function renewable({ issuers }: Pick<Configuration, "issuers">, token: VerifiedIdToken): number | null {
+  const issuer = issuers.find((one) => one.issuer === token.issuer);
+  return issuer === undefined ? null : renewableUntil(issuer, token);
 }
 
-/** A revoked member or key gets no certificate, and is told who took it away. */
-async function refuseRevoked(
-  db: Database,
+async function engagementsOf(
+  { db }: Pick<IssuanceNeeds, "db">,
   { member }: Person,
-  key: SshPublicKey,
-  engagements: readonly Engagement[],
-): Promise<void> {
-  if (member === undefined) return;
-  const revocation =
-    (await findRevocation(db, "member", member.id)) ??
-    (await findRevocation(db, "key", fingerprint(key.blob)));
-  if (revocation === undefined) return;
-  const reason = revocation.reason === "" ? "" : `: ${revocation.reason}`;
-  const contact =
-    engagements.find((engagement) => engagement.contact !== "")?.contact ??
-    "the people who gave you this work";
-  const what = revocation.level === "member" ? "Your access" : "This SSH key";
-  throw new SallyportError(
-    "forbidden",
-    `${what} was revoked ${minuteOf(revocation.at)} by ${revocation.by}${reason}. Ask ${contact}.`,
-  );
+): Promise<readonly Engagement[]> {
+  return member === undefined ? [] : listEngagements(db, member.id);
 }
 
-function hintKeys(needs: IssuanceNeeds, idToken: string): void {
+/** Who signed in and how, with what the IdP itself said of it. */
+function evidence({ issuer, subject, mfa, acr, amr, acrs, authTime }: VerifiedIdToken) {
+  return { issuer, subject, mfa, acr, amr, acrs, authTime };
+}
+
+/** Has hosts fetch the keys that this ID token is signed with, before somebody logs in with it. */
+export function hintKeys(needs: IssuanceNeeds, idToken: string): void {
   const { issuer, kid } = claimedOrigin(idToken);
-  if (issuer !== undefined && kid !== undefined) needs.hosts.hintKeys(issuer, kid);
+  const known = needs.config.issuers.find(
+    (one) => one.issuer === issuer || one.aliases.includes(issuer ?? ""),
+  );
+  if (known !== undefined && kid !== undefined) needs.hosts.hintKeys(known.issuer, kid);
 }
 
-async function auditRefusal(
-  needs: IssuanceNeeds,
-  error: unknown,
-  token: VerifiedIdToken | undefined,
-  from: string,
+/** Takes the challenge of a refused request out of use, and writes down why it was refused. Other errors are not ours to report. */
+export async function noteRefusal(
+  { db, environment }: Pick<IssuanceNeeds, "db" | "environment">,
+  refusal: { error: unknown; token: VerifiedIdToken | undefined; from: string; challenge: string },
 ): Promise<void> {
+  const { error, token, from, challenge } = refusal;
   if (!isSallyportError(error)) return;
   // Only what the IdP vouches for is named; before that, anybody can claim to be anybody.
   const who = token === undefined ? {} : { issuer: token.issuer, subject: token.subject };
-  await audit(needs.db, needs.environment, {
-    type: "certificate-refused",
-    actor: token?.subject ?? "unknown",
-    data: { ...who, from, code: error.code, message: error.message },
+  await inTransaction(db, async (db) => {
+    await takeChallenge(db, challenge, seconds(environment.clock));
+    await audit(db, environment, {
+      type: "certificate-refused",
+      actor: token?.subject ?? "unknown",
+      data: { ...who, from, code: error.code, message: error.message },
+    });
   });
 }

@@ -1,29 +1,45 @@
 import type { VerifiedIdToken } from "@sallyport/core/admission/id-token.ts";
 import { SallyportError } from "@sallyport/core/errors.ts";
+import type { StaffRole } from "@sallyport/core/messages/client-api.ts";
 import type { Member } from "@sallyport/core/policy/engagement.ts";
 import { printable } from "@sallyport/core/terminal-text.ts";
 import { audit } from "../audit/audit.ts";
-import type { StaffConfiguration } from "../config/configuration.ts";
+import {
+  acceptInvitation,
+  type InvitationState,
+  invitationOf,
+  invitationState,
+} from "../database/invitations.ts";
 import { memberByEmail, memberById, memberByIdentity, pinIdentity } from "../database/members.ts";
 import { inTransaction } from "../database/open-database.ts";
 import { pinStaffIdentity, staffEmailByIdentity } from "../database/staff.ts";
 import type { Database } from "../database/tables.ts";
 import { type Environment, seconds } from "../environment.ts";
+import type { StaffRules } from "../people/staff-roles.ts";
+import { staffRoles } from "../people/staff-roles.ts";
+import { namedGroups } from "./named-groups.ts";
 
 interface Needs {
   db: Database;
   environment: Pick<Environment, "clock" | "random">;
-  staff: readonly StaffConfiguration[];
+  staff: StaffRules["staff"];
+  staffGroups?: StaffRules["staffGroups"];
   /** The issuer that staff come from where their entry does not say. */
   staffIssuer: string;
   /** Which IdP may name whose members; in the configuration's order. */
   issuers: readonly { issuer: string; vendors: readonly string[] | null }[];
 }
 
+/** Staff by their entry or their groups. No e-mail when their IdP vouches for none, or another account has it. */
+interface Staff {
+  email: string | undefined;
+  roles: StaffRole[];
+}
+
 /** Who signed in: a member, staff, or both. `pinned` when an invitation was used just now. */
 export interface Person {
   member: Member | undefined;
-  staff: StaffConfiguration | undefined;
+  staff: Staff | undefined;
   pinned: boolean;
 }
 
@@ -36,7 +52,9 @@ export async function recognise(needs: Needs, token: VerifiedIdToken): Promise<P
     const member = await recogniseMember(db, needs, token);
     const staff = await recogniseStaff(db, needs, token);
     if (member.found === undefined && staff.found === undefined)
-      throw notInvited(token, member.taken || staff.taken);
+      throw member.over === undefined
+        ? notInvited(token, member.taken || staff.taken)
+        : invitationOver(token, member.over);
     return { member: member.found, staff: staff.found, pinned: member.pinned };
   });
 }
@@ -50,6 +68,11 @@ async function recogniseMember(db: Database, needs: Needs, token: VerifiedIdToke
     return { found: undefined, pinned: false, taken: false };
   const identity = { issuer: token.issuer, subject: token.subject };
   const pinned_at = seconds(needs.environment.clock);
+  if (!(await acceptInvitation(db, invited.id, pinned_at))) {
+    if (invited.identities.length > 0) return { found: undefined, pinned: false, taken: true };
+    const state = invitationState(await invitationOf(db, invited.id), pinned_at);
+    return { found: undefined, pinned: false, taken: false, over: state };
+  }
   if (!(await pinIdentity(db, { ...identity, member_id: invited.id, pinned_at }))) {
     return { found: undefined, pinned: false, taken: true };
   }
@@ -62,24 +85,30 @@ async function recogniseMember(db: Database, needs: Needs, token: VerifiedIdToke
 }
 
 async function recogniseStaff(db: Database, needs: Needs, token: VerifiedIdToken) {
-  const known = await staffEmailByIdentity(db, token.issuer, token.subject);
-  if (known !== undefined) return { found: needs.staff.find(({ email }) => email === known), taken: false };
-  const email = invitation(token);
-  // Only the IdP named for this entry: a vendor's own IdP may state any e-mail it likes.
-  const entry = needs.staff.find(
-    (one) => one.email === email && (one.issuer ?? needs.staffIssuer) === token.issuer,
-  );
-  if (entry === undefined) return { found: undefined, taken: false };
-  const identity = { issuer: token.issuer, subject: token.subject };
+  const { staff, staffGroups = [], staffIssuer } = needs;
+  const { issuer, subject } = token;
+  const groups = namedGroups(staffGroups, token);
+  // Only the IdP named for an entry: a vendor's own IdP may state any e-mail and any group it likes.
+  const rolesWith = (email: string | undefined) =>
+    staffRoles({ staff, staffGroups, issuers: [{ issuer: staffIssuer }] }, { issuer, email, groups });
+  const known = await staffEmailByIdentity(db, issuer, subject);
+  if (known !== undefined) return { found: staffWith(known, rolesWith(known)), taken: false };
+  const email = invitation(token) || undefined;
+  const roles = rolesWith(email);
+  if (roles.length === 0 || email === undefined) return { found: staffWith(email, roles), taken: false };
   const pinned_at = seconds(needs.environment.clock);
-  if (!(await pinStaffIdentity(db, { ...identity, email: entry.email, pinned_at })))
-    return { found: undefined, taken: true };
+  if (!(await pinStaffIdentity(db, { issuer, subject, email, pinned_at })))
+    return { found: staffWith(undefined, rolesWith(undefined)), taken: true };
   await audit(db, needs.environment, {
     type: "identity-pinned",
-    actor: entry.email,
-    data: { ...identity, role: entry.role },
+    actor: email,
+    data: { issuer, subject, roles },
   });
-  return { found: entry, taken: false };
+  return { found: staffWith(email, roles), taken: false };
+}
+
+function staffWith(email: string | undefined, roles: StaffRole[]): Staff | undefined {
+  return roles.length === 0 ? undefined : { email, roles };
 }
 
 function mayName({ issuers }: Needs, issuer: string, vendor: string): boolean {
@@ -90,6 +119,15 @@ function mayName({ issuers }: Needs, issuer: string, vendor: string): boolean {
 /** The e-mail that may use an invitation, or "" when the IdP does not vouch for it. */
 function invitation(token: VerifiedIdToken): string {
   return token.emailVerified && token.email !== null ? token.email.toLowerCase() : "";
+}
+
+function invitationOver(token: VerifiedIdToken, state: InvitationState): SallyportError {
+  const what = state === "withdrawn" ? "was withdrawn" : "has expired";
+  return new SallyportError(
+    "not-invited",
+    `The invitation for ${printable(token.email ?? "", 200)} ${what}. Ask the people who gave you this work to invite you ` +
+      "again, then sign in again.",
+  );
 }
 
 function notInvited(token: VerifiedIdToken, taken: boolean): SallyportError {

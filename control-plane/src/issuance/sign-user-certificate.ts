@@ -1,15 +1,16 @@
-import type { KeyObject } from "node:crypto";
 import {
   BINDING_EXTENSION,
+  FRESH_ID_TOKEN_EXTENSION,
   ID_TOKEN_EXTENSION,
   PRINCIPAL,
 } from "@sallyport/core/admission/certificate-extensions.ts";
 import type { VerifiedIdToken } from "@sallyport/core/admission/id-token.ts";
 import { canonicalJson } from "@sallyport/core/canonical-json.ts";
-import type { CertificateRequest, CertificateResponse } from "@sallyport/core/messages/client-api.ts";
+import type { CertificateRequest } from "@sallyport/core/messages/client-api.ts";
 import type { Engagement, Member } from "@sallyport/core/policy/engagement.ts";
-import { formatCertificateLine, signCertificate } from "@sallyport/core/ssh/certificate.ts";
+import { formatCertificateLine, signCertificateWith } from "@sallyport/core/ssh/certificate.ts";
 import { fingerprint, type SshPublicKey } from "@sallyport/core/ssh/public-key.ts";
+import type { Signer } from "@sallyport/core/ssh/signer.ts";
 import { addCertificate } from "../database/certificates.ts";
 import type { Database } from "../database/tables.ts";
 import { type Environment, type Random, seconds } from "../environment.ts";
@@ -17,26 +18,39 @@ import { permits } from "./permits.ts";
 import { certificateValidity } from "./validity.ts";
 
 interface Needs {
-  db: Database;
   environment: Pick<Environment, "clock" | "random">;
-  userCa: KeyObject;
+  userCa: Signer;
   certificateLifetime: number;
+}
+
+/** A certificate that was signed, and is nobody's before it is stored. Times in seconds since the epoch. */
+export interface SignedUserCertificate {
+  line: string;
+  /** Decimal. */
+  serial: string;
+  validAfter: number;
+  validBefore: number;
 }
 
 /** What a certificate says, all of it checked before. */
 export interface CertificateSubject {
-  request: CertificateRequest;
+  /** What goes in as it is; `freshIdToken` in a renewed certificate only. */
+  request: Pick<CertificateRequest, "binding" | "idToken"> & { freshIdToken?: string };
   key: SshPublicKey;
-  token: VerifiedIdToken;
+  /** Whose it is, and when the IdP's word for it ends. */
+  token: Pick<VerifiedIdToken, "issuer" | "subject" | "expiresAt">;
   member: Member;
   engagements: readonly Engagement[];
 }
 
-/** Signs a user certificate that carries the binding and the ID token, and stores that it was issued. */
+/**
+ * Signs a user certificate that carries the binding and the ID token. Not inside a transaction: the key may be in an agent
+ * that takes its time, or is away (code `key-unavailable`), and others need the database.
+ */
 export async function signUserCertificate(
   needs: Needs,
   subject: CertificateSubject,
-): Promise<NonNullable<CertificateResponse["certificate"]>> {
+): Promise<SignedUserCertificate> {
   const { request, key, token, member } = subject;
   const now = seconds(needs.environment.clock);
   const validity = certificateValidity({
@@ -45,8 +59,8 @@ export async function signUserCertificate(
     tokenExpiresAt: token.expiresAt,
     engagements: subject.engagements,
   });
-  const serial = await reserveSerial(needs, subject, validity, now);
-  const blob = signCertificate(
+  const serial = randomSerial(needs.environment.random);
+  const blob = await signCertificateWith(
     {
       certType: "user",
       publicKey: key,
@@ -58,6 +72,9 @@ export async function signUserCertificate(
         ...permits(subject.engagements, now).map((name) => [name, new Uint8Array()] as const),
         [BINDING_EXTENSION, Buffer.from(canonicalJson(request.binding))],
         [ID_TOKEN_EXTENSION, Buffer.from(request.idToken)],
+        ...(request.freshIdToken === undefined
+          ? []
+          : ([[FRESH_ID_TOKEN_EXTENSION, Buffer.from(request.freshIdToken)]] as const)),
       ]),
       nonce: needs.environment.random(32),
     },
@@ -66,27 +83,29 @@ export async function signUserCertificate(
   return { line: formatCertificateLine(blob, `sallyport-${serial}`), serial: serial.toString(), ...validity };
 }
 
-async function reserveSerial(
-  needs: Needs,
-  { key, token, member }: CertificateSubject,
-  validity: { validAfter: number; validBefore: number },
-  now: number,
-): Promise<bigint> {
-  for (let attempt = 0; attempt < 5; attempt++) {
-    const serial = randomSerial(needs.environment.random);
-    const isNew = await addCertificate(needs.db, {
-      serial: serial.toString(),
-      member_id: member.id,
-      issuer: token.issuer,
-      subject: token.subject,
-      key_fingerprint: fingerprint(key.blob),
-      valid_after: validity.validAfter,
-      valid_before: validity.validBefore,
-      issued_at: now,
-    });
-    if (isNew) return serial;
-  }
-  throw new TypeError("the source of random numbers repeats itself");
+/** Stores that a certificate was issued; it may be given to its owner then. A `TypeError` for a serial that was used before. */
+export async function storeUserCertificate(
+  { db, environment }: { db: Database; environment: Pick<Environment, "clock"> },
+  {
+    key,
+    token,
+    member,
+  }: Pick<CertificateSubject, "key" | "member"> & {
+    token: Pick<VerifiedIdToken, "issuer" | "subject">;
+  },
+  certificate: SignedUserCertificate,
+): Promise<void> {
+  const isNew = await addCertificate(db, {
+    serial: certificate.serial,
+    member_id: member.id,
+    issuer: token.issuer,
+    subject: token.subject,
+    key_fingerprint: fingerprint(key.blob),
+    valid_after: certificate.validAfter,
+    valid_before: certificate.validBefore,
+    issued_at: seconds(environment.clock),
+  });
+  if (!isNew) throw new TypeError("the source of random numbers repeats itself");
 }
 
 /** 63 random bits, not zero: OpenSSH takes a serial of 0 for none. */

@@ -7,8 +7,8 @@ const BACKDATED = 60;
 const WITHOUT_ENGAGEMENT = 300;
 
 /**
- * From when until when a certificate is good: `lifetime` at most, never past the ID token nor past the last running
- * engagement. Seconds since the epoch.
+ * From when until when a certificate is good: `lifetime` at most, and that of the running engagement that allows least; never
+ * past the ID token (of a renewed one, the fresh one) nor past the last running engagement. Seconds since the epoch.
  */
 export function certificateValidity(input: {
   now: number;
@@ -19,8 +19,10 @@ export function certificateValidity(input: {
   const { now, lifetime, tokenExpiresAt, engagements } = input;
   const running = engagements.filter((engagement) => engagementState(engagement, now) === "running");
   const latest = running.length === 0 ? now + WITHOUT_ENGAGEMENT : Math.max(...running.map(({ end }) => end));
+  const lifetimes = running.flatMap(({ certificateLifetime }) => certificateLifetime ?? []);
+  const longest = Math.min(lifetime, ...lifetimes);
   return {
     validAfter: now - BACKDATED,
-    validBefore: Math.floor(Math.min(now + lifetime, tokenExpiresAt, latest)),
+    validBefore: Math.floor(Math.min(now + longest, tokenExpiresAt, latest)),
   };
 }

@@ -1,8 +1,8 @@
 import { SallyportError } from "@sallyport/core/errors.ts";
 import type { JSONWebKeySet } from "jose";
-import type { IssuerConfiguration } from "../config/configuration.ts";
 import type { Clock, Log } from "../environment.ts";
 import { errorFields } from "../log.ts";
+import type { IssuerConfiguration } from "./issuer-configuration.ts";
 
 const REFRESH_MS = 15 * 60_000;
 /** Least time between two fetches that unknown key ids cause: anybody can name one. */

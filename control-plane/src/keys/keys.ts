@@ -1,53 +1,152 @@
-import { createHash, createPublicKey, type KeyObject } from "node:crypto";
 import { existsSync, mkdirSync } from "node:fs";
-import { join } from "node:path";
 import { SallyportError } from "@sallyport/core/errors.ts";
-import { formatPublicKeyLine, publicKeyFromKeyObject } from "@sallyport/core/ssh/public-key.ts";
-import { createKeyFile, readKeyFile } from "./key-file.ts";
+import { KeyKind } from "@sallyport/core/messages/key-succession.ts";
+import {
+  fingerprint,
+  formatPublicKeyLine,
+  parsePublicKeyLine,
+  type SshPublicKey,
+} from "@sallyport/core/ssh/public-key.ts";
+import type { Signer } from "@sallyport/core/ssh/signer.ts";
+import { keySuccessions, noteFirstKey } from "../database/key-successions.ts";
+import type { Database, KeySuccessionsTable } from "../database/tables.ts";
+import { KeyConfiguration } from "./key-configuration.ts";
+import { isSameKey, KeyRing, policyKeyId } from "./key-ring.ts";
+
+/** How the keys of one kind stand. */
+interface KindState {
+  signing: Signer;
+  /** What hosts and clients trust, oldest first: one key, or two in the middle of a rotation. */
+  trusted: SshPublicKey[];
+}
 
 /**
  * The keys of the control plane. Who has `userCa` can sign user certificates (and still needs an IdP's token); who has
- * `hostCa` can pretend to be a server; who has `policy` can grant access. Losing one means enrolling every host anew.
+ * `hostCa` can pretend to be a server; who has `policy` can grant access. Which of several keys signs is told by the
+ * database, so that every process agrees; {@link Keys.load} looks.
  */
-export interface Keys {
-  userCa: KeyObject;
-  hostCa: KeyObject;
-  policy: { privateKey: KeyObject; kid: string; x: string };
-}
+export class Keys {
+  readonly ring: KeyRing;
+  readonly #states = new Map<KeyKind, KindState>();
 
-const NAMES = ["user-ca", "host-ca", "policy"] as const;
-
-/**
- * Reads the keys in `directory`, making all of them where there are none. Code `config-invalid` when some are missing,
- * or all are and there is a database already: new keys would lock every enrolled host out.
- */
-export function openKeys(directory: string, database: { file: string; exists: boolean }): Keys {
-  const files = NAMES.map((name) => join(directory, `${name}.pem`));
-  const missing = files.filter((file) => !existsSync(file));
-  if (missing.length === NAMES.length && !database.exists) {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-    return assemble(files.map(createKeyFile));
+  constructor(ring: KeyRing) {
+    this.ring = ring;
   }
-  if (missing.length > 0) {
-    const other = database.exists ? `the database ${database.file}` : `other keys in ${directory}`;
+
+  /** Another text whenever other keys sign or are trusted. */
+  get version(): string {
+    return [...this.#states.values()]
+      .flatMap(({ signing, trusted }) => [signing.publicKey, ...trusted].map(({ blob }) => fingerprint(blob)))
+      .join(" ");
+  }
+
+  get userCa(): Signer {
+    return this.#state("user-ca").signing;
+  }
+
+  get hostCa(): Signer {
+    return this.#state("host-ca").signing;
+  }
+
+  get policy(): { signer: Signer; kid: string } {
+    const { signing } = this.#state("policy");
+    return { signer: signing, kid: policyKeyId(signing.publicKey).kid };
+  }
+
+  /** The key of this kind that signs. */
+  signing(kind: KeyKind): Signer {
+    return this.#state(kind).signing;
+  }
+
+  /** True when the newest key is the one that signs. */
+  isSwitched(kind: KeyKind): boolean {
+    const { signing, trusted } = this.#state(kind);
+    const newest = trusted.at(-1);
+    return newest !== undefined && isSameKey(signing.publicKey, newest);
+  }
+
+  /** What hosts and clients are to trust, oldest first. */
+  trusted(kind: KeyKind): readonly SshPublicKey[] {
+    return this.#state(kind).trusted;
+  }
+
+  /**
+   * Looks which keys sign now, and which are trusted. Code `config-invalid` when the key that
+   * hosts trust is not here.
+   */
+  async load(db: Database): Promise<void> {
+    const successions = await keySuccessions(db);
+    const states = new Map<KeyKind, KindState>();
+    for (const kind of KeyKind.options) {
+      const last = successions.findLast((succession) => succession.kind === kind);
+      states.set(kind, last === undefined ? await this.#first(db, kind) : this.#after(kind, last));
+    }
+    for (const [kind, state] of states) this.#states.set(kind, state);
+  }
+
+  #after(kind: KeyKind, last: KeySuccessionsTable): KindState {
+    const [before, after] = [parsePublicKeyLine(last.old_key), parsePublicKeyLine(last.new_key)];
+    const trusted = last.finished_at === null ? [before, after] : [after];
+    return { signing: this.#find(kind, last.switched_at === null ? before : after), trusted };
+  }
+
+  async #first(db: Database, kind: KeyKind): Promise<KindState> {
+    const known = this.#states.get(kind);
+    if (known !== undefined) return known; // what came first never changes
+    const [candidate] = this.ring.all(kind);
+    const line = candidate === undefined ? "" : formatPublicKeyLine(candidate.publicKey);
+    const first = parsePublicKeyLine(await noteFirstKey(db, kind, line));
+    return { signing: this.#find(kind, first), trusted: [first] };
+  }
+
+  #find(kind: KeyKind, key: SshPublicKey): Signer {
+    const found = this.ring.find(kind, key);
+    if (found !== undefined) return found;
     throw new SallyportError(
       "config-invalid",
-      `${missing.join(" and ")} missing, but ${other} is there. Hosts trust the old keys: restore them from a backup, ` +
+      `The ${kind} key ${fingerprint(key.blob)} that hosts trust is neither in ${this.ring.directory} nor among \`keys\` in ` +
+        "the configuration: restore it. To use another, restore this one first, then: main.ts rotate-key",
+    );
+  }
+
+  #state(kind: KeyKind): KindState {
+    const state = this.#states.get(kind);
+    if (state === undefined) throw new TypeError("the keys were not loaded");
+    return state;
+  }
+}
+
+/**
+ * Opens the keys in `directory` and those that the configuration has in agents, making all files where there are none;
+ * {@link Keys.load} comes next. Code `config-invalid` when some are missing, or all are and there is a database already:
+ * new keys would lock every enrolled host out.
+ */
+export function openKeys(
+  directory: string,
+  database: { file: string; exists: boolean },
+  options: { keys?: KeyConfiguration; passphrase?: string | undefined } = {},
+): Keys {
+  const ring = new KeyRing(directory, options.keys ?? KeyConfiguration.parse({}), options.passphrase);
+  const kinds = KeyKind.options;
+  const missing = kinds.filter((kind) => !ring.has(kind));
+  const hasFiles = kinds.some((kind) => existsSync(ring.firstFile(kind)));
+  if (missing.length > 0 && !database.exists && !hasFiles) {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    for (const kind of missing) ring.createFirst(kind);
+  } else if (missing.length > 0) {
+    const other = database.exists ? `the database ${database.file}` : `other keys in ${directory}`;
+    const files = missing.map((kind) => ring.firstFile(kind)).join(" and ");
+    throw new SallyportError(
+      "config-invalid",
+      `${files} missing, but ${other} is there. Hosts trust the old keys: restore them from a backup, ` +
         "or start anew with an empty dataDirectory.",
     );
   }
-  return assemble(files.map(readKeyFile));
+  for (const kind of kinds) ring.all(kind);
+  return new Keys(ring);
 }
 
 /** A key's line for `TrustedUserCAKeys` or `@cert-authority`. */
-export function caLine(key: KeyObject, comment: string): string {
-  return formatPublicKeyLine(publicKeyFromKeyObject(key), comment);
-}
-
-function assemble([userCa, hostCa, policy]: KeyObject[]): Keys {
-  if (userCa === undefined || hostCa === undefined || policy === undefined)
-    throw new TypeError("three keys are needed");
-  const { x = "" } = createPublicKey(policy).export({ format: "jwk" });
-  const kid = createHash("sha256").update(`{"crv":"Ed25519","kty":"OKP","x":"${x}"}`).digest("base64url");
-  return { userCa, hostCa, policy: { privateKey: policy, kid, x } };
+export function caLine(key: SshPublicKey, comment: string): string {
+  return formatPublicKeyLine(key, comment);
 }

@@ -1,9 +1,11 @@
 import { createHmac } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { SallyportError } from "@sallyport/core/errors.ts";
 import { z } from "zod";
 import { isSafeUrl } from "../config/loopback.ts";
 
 const TIMEOUT_MS = 10_000;
+const MIN_SECRET = 24;
 
 /** Where messages of one kind go, as the configuration has it. */
 export const WebhookTarget = z.strictObject({
@@ -59,6 +61,22 @@ export async function postWebhook(
   await response.body?.cancel();
   if (!response.ok)
     throw new SallyportError("delivery-failed", `The webhook at ${where} answered ${response.status}.`);
+}
+
+/** The secret in a file, without the line's end; undefined where no file is named. Code `config-invalid`. */
+export function readWebhookSecret(file: string | null): Uint8Array | undefined {
+  if (file === null) return undefined;
+  let secret: Buffer;
+  try {
+    secret = Buffer.from(readFileSync(file, "utf8").trimEnd());
+  } catch (cause) {
+    throw new SallyportError("config-invalid", `The webhook's secret in ${file} cannot be read.`, { cause });
+  }
+  if (secret.length >= MIN_SECRET) return secret;
+  throw new SallyportError(
+    "config-invalid",
+    `The webhook's secret in ${file} has ${secret.length} bytes; it needs ${MIN_SECRET} or more.`,
+  );
 }
 
 /** The signature of a message (Standard Webhooks, symmetric): `v1,` and the base64 of HMAC-SHA256 over id, time and body. */

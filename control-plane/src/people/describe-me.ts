@@ -18,9 +18,18 @@ export interface KnownPerson {
   staffRoles: readonly StaffRole[];
 }
 
-/** What the signed-in person is, has, and may reach now or later. `now` in seconds. */
-export async function describeMe(db: Database, now: number, person: KnownPerson): Promise<Me> {
-  const engagements = person.member === undefined ? [] : await listEngagements(db, person.member.id);
+/**
+ * What the signed-in person is, has, and may reach now or later. `now` in seconds; `known` are the member's engagements, where
+ * they have been read already.
+ */
+export async function describeMe(
+  db: Database,
+  now: number,
+  person: KnownPerson,
+  known?: readonly Engagement[],
+): Promise<Me> {
+  const { member } = person;
+  const engagements = known ?? (member === undefined ? [] : await listEngagements(db, member.id));
   const hosts = engagements.length === 0 ? [] : await listHosts(db);
   return {
     issuer: person.issuer,

@@ -1,7 +1,7 @@
 import type { Role } from "@sallyport/core/messages/client-api.ts";
 import { z } from "zod";
 
-/** What a route may ask of its caller. `object:verb`; also the scopes of API tokens. */
+/** What a route may ask of its caller. `object:verb`. */
 export const Permission = z.enum([
   "engagements:read",
   "engagements:write",
@@ -17,8 +17,21 @@ export const Permission = z.enum([
   "revocations:write",
   "audit:read",
   "tokens:write",
+  "metrics:read",
 ]);
 export type Permission = z.infer<typeof Permission>;
+
+/** What takes a person who has signed in: no token that lies in a file answers for one, or makes more tokens. */
+const PERSONAL = ["approvals:request", "approvals:answer", "tokens:write"] as const;
+
+/** The scopes of API tokens. */
+export const TokenScope = Permission.exclude(PERSONAL);
+export type TokenScope = z.infer<typeof TokenScope>;
+
+/** What of these permissions a token may have that no sign-in stands behind. */
+export function impersonal(permissions: readonly Permission[]): TokenScope[] {
+  return permissions.filter((permission) => TokenScope.safeParse(permission).success) as TokenScope[];
+}
 
 /**
  * What each role may do. Contractors and sponsors do it only to what is theirs (see `http/sight.ts`); the others to
@@ -59,8 +72,9 @@ const GRANTED: Record<Role, readonly Permission[]> = {
     "recordings:read",
     "audit:read",
     "tokens:write",
+    "metrics:read",
   ],
-  admin: Permission.options.filter((permission) => permission !== "approvals:request"),
+  admin: Permission.options,
 };
 
 /** True when one of these roles may do it. */

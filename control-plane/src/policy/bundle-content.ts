@@ -28,6 +28,7 @@ export function bundleContent(
 ): BundleContent {
   const engagements = policy.engagements
     .filter((engagement) => selects(engagement.hosts, host) && isRecent(engagement, now))
+    .map((engagement) => withoutPastApprovals(engagement, now))
     .toSorted((a, b) => (a.id < b.id ? -1 : 1));
   const wanted = new Set(engagements.flatMap((engagement) => engagement.members));
   return {
@@ -42,4 +43,19 @@ export function bundleContent(
 /** Not over, or over for so short a time that hosts still know it and say so. `now` in seconds. */
 export function isRecent(engagement: Engagement, now: number): boolean {
   return Math.min(engagement.end, engagement.ended?.at ?? engagement.end) > now - KEEP_ENDED;
+}
+
+/**
+ * Without approvals that nothing hangs on any more. One that has run out lets nobody in, but the sessions that it let in go on:
+ * a host takes a missing approval for a withdrawn one, so it stays for as long as such a session can last. `now` in seconds.
+ */
+function withoutPastApprovals(engagement: Engagement, now: number): Engagement {
+  const { approval, limits, members } = engagement;
+  if (approval.granted.length === 0) return engagement;
+  const lasts = limits.longest ?? Number.POSITIVE_INFINITY;
+  const isOver = approval.rule !== "login" || engagement.end <= now || engagement.ended !== null;
+  const granted = isOver
+    ? []
+    : approval.granted.filter(({ member, until }) => members.includes(member) && until + lasts > now);
+  return { ...engagement, approval: { ...approval, granted } };
 }

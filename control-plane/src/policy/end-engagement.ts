@@ -1,10 +1,12 @@
 import { SallyportError } from "@sallyport/core/errors.ts";
 import { printable } from "@sallyport/core/terminal-text.ts";
-import { audit } from "../audit/audit.ts";
 import { findEngagement, markEnded } from "../database/engagements.ts";
+import { listMembers } from "../database/members.ts";
 import { inTransaction } from "../database/open-database.ts";
 import type { Database } from "../database/tables.ts";
 import { type Environment, seconds } from "../environment.ts";
+import { namesOf } from "./members-of.ts";
+import { differences, noteVersion } from "./store-engagement.ts";
 
 interface Needs {
   db: Database;
@@ -24,14 +26,15 @@ export async function endEngagement(
     const engagement = await findEngagement(db, request.nameOrId);
     if (engagement === undefined) throw engagementNotFound(request.nameOrId);
     const ended = { at, by: request.by, reason: request.reason };
-    if (engagement.end <= at || !(await markEnded(db, engagement.id, ended))) {
+    const version = engagement.end <= at ? undefined : await markEnded(db, engagement.id, ended);
+    if (version === undefined)
       throw new SallyportError("conflict", `The engagement ${engagement.name} is over already.`);
-    }
     const { id, name } = engagement;
-    await audit(db, needs.environment, {
-      type: "engagement-ended",
-      actor: request.by,
-      data: { id, name, reason: request.reason },
+    const after = { ...engagement, ended };
+    const emailOf = namesOf(await listMembers(db, engagement.members));
+    await noteVersion(db, needs.environment, {
+      ...{ type: "engagement-ended", by: request.by, why: request.reason, version, needsApproval: false },
+      ...{ after, emailOf, changes: differences(engagement, after, emailOf) },
     });
     return { id, name };
   });

@@ -17,7 +17,7 @@ export interface StoredState {
   hostId: string;
   chain: ChainPosition;
   /** Hash of a stored block, for telling a repeated one from a different one. */
-  hashOf(sequence: number): Uint8Array;
+  hashOf(sequence: number): Uint8Array | undefined;
 }
 
 /** What to do with the blocks that came together: which to append, and which can never be stored, and why. */

@@ -1,35 +1,63 @@
-import { createReadStream } from "node:fs";
-import { Readable } from "node:stream";
-import { type ExportFormat, exportRecording } from "@sallyport/core/recording/export.ts";
-import { storedFrames } from "./stored-blocks.ts";
+import { isSallyportError } from "@sallyport/core/errors.ts";
+import { type ExportEvent, type ExportFormat, recordingExporter } from "@sallyport/core/recording/export.ts";
+import type { Frame } from "@sallyport/core/recording/frame.ts";
 
 const CHUNK = 64 * 1024;
 
-/** The stored blocks of a recording as they are; what was not acknowledged yet is left out. */
-export function recordingStream(file: string, length: number): ReadableStream<Uint8Array> {
-  const stream = createReadStream(file, { start: 0, end: Math.max(0, length - 1), highWaterMark: CHUNK });
-  return Readable.toWeb(stream) as ReadableStream<Uint8Array>;
+/** Bytes as the body of an answer: read as fast as they are taken, and no further. */
+export function asStream(bytes: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
+  const pieces = bytes[Symbol.asyncIterator]();
+  return new ReadableStream(
+    {
+      async pull(controller) {
+        const next = await pieces.next();
+        if (next.done) controller.close();
+        else controller.enqueue(next.value);
+      },
+      async cancel() {
+        // Ends the generator, which closes what it reads from.
+        await pieces.return?.();
+      },
+    },
+    { highWaterMark: 1 },
+  );
+}
+
+/**
+ * Bytes of a stored recording as far as they are there: it is for whoever verifies them to see what is missing, and an answer
+ * that breaks off would tell them nothing.
+ */
+export async function* untilDamage(
+  bytes: AsyncIterable<Uint8Array>,
+  onDamage: (error: unknown) => void,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* bytes;
+  } catch (error) {
+    if (!isSallyportError(error, "recording-malformed")) throw error;
+    onDamage(error);
+  }
 }
 
 /** A recording in another format, made while it is read: never more than a block of it is in memory. */
-export function exportStream(file: string, length: number, format: ExportFormat): ReadableStream<Uint8Array> {
-  const pieces = exportRecording(storedFrames(file, length), format);
-  return new ReadableStream({
-    pull(controller) {
-      const chunk: Uint8Array[] = [];
-      for (let size = 0; size < CHUNK; size += chunk.at(-1)?.length ?? 0) {
-        const next = pieces.next();
-        if (next.done) {
-          if (chunk.length > 0) controller.enqueue(Buffer.concat(chunk));
-          return controller.close();
-        }
-        chunk.push(next.value);
-      }
-      controller.enqueue(Buffer.concat(chunk));
-    },
-    cancel() {
-      // Ends the generator, which closes the file.
-      pieces.return(undefined);
-    },
-  });
+export async function* exportedFrames(
+  frames: AsyncIterable<Frame>,
+  format: ExportFormat,
+  events: readonly ExportEvent[] = [],
+): AsyncGenerator<Uint8Array> {
+  const exporter = recordingExporter(format, events);
+  let pieces: Uint8Array[] = [];
+  let size = 0;
+  for await (const frame of frames) {
+    for (const piece of exporter.frame(frame)) {
+      pieces.push(piece);
+      size += piece.length;
+    }
+    if (size < CHUNK) continue;
+    yield Buffer.concat(pieces);
+    pieces = [];
+    size = 0;
+  }
+  pieces.push(...exporter.end());
+  yield Buffer.concat(pieces);
 }

@@ -1,4 +1,3 @@
-import { closeSync, openSync, readSync } from "node:fs";
 import { SallyportError } from "@sallyport/core/errors.ts";
 import {
   BLOCK_HEAD_LENGTH,
@@ -9,54 +8,56 @@ import {
   parseBlock,
 } from "@sallyport/core/recording/block.ts";
 import { decodeFrames, type Frame } from "@sallyport/core/recording/frame.ts";
+import type { BlockStorage, RecordingName } from "./block-storage.ts";
 
-/** The first `length` bytes of a stored recording, block by block; one block is in memory at a time. */
-export function* storedBlocks(file: string, length: number): Generator<Block> {
-  const descriptor = openSync(file, "r");
-  try {
-    for (let at = 0; at < length; ) {
-      const size = sizeAt(descriptor, at);
-      if (size === undefined || at + size > length) throw cutOff(at);
-      const block = Buffer.allocUnsafe(size);
-      if (readSync(descriptor, block, 0, size, at) !== size) throw cutOff(at);
-      yield parseBlock(block);
+/** Cuts the bytes of a recording, as they come, into its blocks; `start` is where they begin. One block is in memory at a time. */
+export async function* blocksOf(bytes: AsyncIterable<Uint8Array>, start = 0): AsyncGenerator<Block> {
+  let held = Buffer.alloc(0);
+  let at = start;
+  for await (const piece of bytes) {
+    held = held.length === 0 ? Buffer.from(piece) : Buffer.concat([held, piece]);
+    for (let size = sizeOf(held, at); size !== undefined && size <= held.length; size = sizeOf(held, at)) {
+      // A copy of its own: a block outlives the bytes that it came with.
+      yield parseBlock(Buffer.from(held.subarray(0, size)));
+      held = held.subarray(size);
       at += size;
     }
-  } finally {
-    closeSync(descriptor);
   }
+  if (held.length > 0) throw damaged(at);
 }
 
-/** All frames of a stored recording in order. */
-export function* storedFrames(file: string, length: number): Generator<Frame> {
-  for (const block of storedBlocks(file, length)) yield* decodeFrames(blockFrames(block)).frames;
+/** All frames of the first `length` bytes of a stored recording, in order. */
+export async function* storedFrames(
+  storage: BlockStorage,
+  recording: RecordingName,
+  length: number,
+): AsyncGenerator<Frame> {
+  for await (const block of blocksOf(storage.read(recording, 0, length)))
+    yield* decodeFrames(blockFrames(block)).frames;
 }
 
-/** The hash of one stored block. Hops over the others by their heads. */
-export function storedBlockHash(file: string, sequence: number): Uint8Array {
-  const descriptor = openSync(file, "r");
-  try {
-    let at = 0;
-    for (let skipped = 0; skipped < sequence; skipped++) at += sizeAt(descriptor, at) ?? fail(at);
-    const block = Buffer.allocUnsafe(sizeAt(descriptor, at) ?? fail(at));
-    readSync(descriptor, block, 0, block.length, at);
-    return parseBlock(block).hash;
-  } finally {
-    closeSync(descriptor);
+/** The hash of one block among the first `length` bytes of a stored recording. */
+export async function storedBlockHash(
+  storage: BlockStorage,
+  recording: RecordingName,
+  sequence: number,
+  length: number,
+): Promise<Uint8Array> {
+  const { start } = await storage.nearest(recording, sequence, length);
+  for await (const block of blocksOf(storage.read(recording, start, length), start)) {
+    if (block.sequence === sequence) return block.hash;
+    if (block.sequence > sequence) break;
   }
+  throw damaged(start);
 }
 
-function sizeAt(descriptor: number, at: number): number | undefined {
-  const head = Buffer.allocUnsafe(BLOCK_HEAD_LENGTH);
-  if (readSync(descriptor, head, 0, head.length, at) !== head.length) return undefined;
-  const size = blockLengthAt(head, 0);
-  return size !== undefined && size <= MAX_BLOCK ? size : undefined;
+function sizeOf(bytes: Buffer, at: number): number | undefined {
+  if (bytes.length < BLOCK_HEAD_LENGTH) return undefined;
+  const size = blockLengthAt(bytes, 0);
+  if (size === undefined || size > MAX_BLOCK) throw damaged(at);
+  return size;
 }
 
-function fail(at: number): never {
-  throw cutOff(at);
-}
-
-function cutOff(at: number): SallyportError {
+function damaged(at: number): SallyportError {
   return new SallyportError("recording-malformed", `The stored recording is damaged at byte ${at}.`);
 }

@@ -16,7 +16,7 @@ export interface RevocationTarget {
 
 /**
  * What a request means: a session also means the certificate that it was opened with, or its holder would be back at
- * once. Code `not-found` for what is unknown or could mean several.
+ * once; and a certificate also means its key, or those that it was renewed from and to would do as well. Code `not-found` for what is unknown or could mean several.
  */
 export async function resolveTarget(
   db: Database,
@@ -26,7 +26,7 @@ export async function resolveTarget(
     case "session":
       return resolveSession(db, target);
     case "certificate":
-      return [{ level, target: await resolveCertificate(db, target) }];
+      return resolveCertificate(db, target);
     case "key":
       return [{ level, target: checkFingerprint(target) }];
     case "member":
@@ -55,13 +55,27 @@ async function resolveSession(db: Database, id: string): Promise<RevocationTarge
   if (session === undefined) throw notFound(`There is no session ${printable(id, 100)}.`);
   return [
     { level: "session", target: session.id },
-    { level: "certificate", target: session.certificateSerial },
+    ...certificateTargets(
+      session.certificateSerial,
+      await certificateBySerial(db, session.certificateSerial),
+    ),
   ];
 }
 
-async function resolveCertificate(db: Database, serial: string): Promise<string> {
-  if ((await certificateBySerial(db, serial)) !== undefined) return serial;
+async function resolveCertificate(db: Database, serial: string): Promise<RevocationTarget[]> {
+  const certificate = await certificateBySerial(db, serial);
+  if (certificate !== undefined) return certificateTargets(serial, certificate);
   throw notFound(`No certificate with serial ${printable(serial, 40)} was issued here; give it in decimal.`);
+}
+
+function certificateTargets(
+  serial: string,
+  certificate: { key_fingerprint: string } | undefined,
+): RevocationTarget[] {
+  return [
+    { level: "certificate", target: serial },
+    ...(certificate === undefined ? [] : [{ level: "key" as const, target: certificate.key_fingerprint }]),
+  ];
 }
 
 async function resolveEngagement(db: Database, nameOrId: string): Promise<string> {

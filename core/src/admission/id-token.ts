@@ -9,6 +9,7 @@ import { mfaLevelOf } from "./mfa.ts";
 export const CLOCK_SKEW = 60;
 /** Longest ID token looked at, in characters. */
 export const MAX_ID_TOKEN = 20_000;
+const MAX_LISTED_NAME = 255;
 
 /** The claims of a verified ID token that we use; OpenID Connect Core §2. Times in seconds since the epoch. */
 export interface VerifiedIdToken {
@@ -21,9 +22,15 @@ export interface VerifiedIdToken {
   mfa: MfaLevel;
   acr: string | null;
   amr: string[];
+  /** Authentication contexts that Entra ID says were met. */
+  acrs: string[];
   email: string | null;
   emailVerified: boolean;
   name: string | null;
+  /** Every other claim that is a list of names, such as `groups`; names of more than 255 characters are left out. */
+  lists: ReadonlyMap<string, readonly string[]>;
+  /** Claims that are not in the token because they would be too long for it; OpenID Connect Core §5.6.2. */
+  elsewhere: readonly string[];
 }
 
 export interface IdTokenContext {
@@ -34,7 +41,18 @@ export interface IdTokenContext {
   now: number;
 }
 
-const Claims = z.object({
+/** One value or several: some IdPs write a list of one as text. */
+const Values = z
+  .union([
+    z
+      .string()
+      .max(255)
+      .transform((value) => [value]),
+    z.array(z.string().max(255)).max(20),
+  ])
+  .optional();
+
+const Claims = z.looseObject({
   iss: z.string(),
   sub: z.string().min(1).max(255),
   aud: z.union([z.string(), z.array(z.string()).min(1).max(10)]),
@@ -45,7 +63,9 @@ const Claims = z.object({
   auth_time: z.number().optional(),
   nonce: z.string().max(255).optional(),
   acr: z.string().max(255).optional(),
-  amr: z.array(z.string().max(255)).max(20).optional(),
+  amr: Values,
+  acrs: Values,
+  oid: z.string().min(1).max(255).optional(),
   email: z.string().max(320).optional(),
   email_verified: z.union([z.boolean(), z.enum(["true", "false"])]).optional(),
   name: z.string().max(500).optional(),
@@ -60,11 +80,27 @@ const Header = z.object({
 
 /**
  * Verifies an ID token offline, in the order of OpenID Connect Core §3.1.3.7: shape, pinned issuer, allowed algorithm,
- * signature by a cached key, audience and authorized party, expiry, age. Only the compact serialisation of RFC 7515
+ * signature by a cached key, audience and authorized party, tenant, expiry, age. Only the compact serialisation of RFC 7515
  * passes, so there are no unprotected headers and no second signatures. Throws {@link RefusedError} with a `token-…`
  * code.
  */
 export async function verifyIdToken(token: string, context: IdTokenContext): Promise<VerifiedIdToken> {
+  return (await verifyAddressedToken(token, context, checkTimes)).token;
+}
+
+/** A verified token, and whom the IdP made it for: `aud` and `azp`. */
+export interface AddressedToken {
+  token: VerifiedIdToken;
+  audiences: readonly string[];
+  authorizedParty: string | null;
+}
+
+/** {@link verifyIdToken}, with the check of its times left to the caller. */
+export async function verifyAddressedToken(
+  token: string,
+  context: IdTokenContext,
+  times: typeof checkTimes,
+): Promise<AddressedToken> {
   const parts = splitToken(token);
   const header = parsePart(Header, parts.header, "header");
   const claims = parsePart(Claims, parts.payload, "payload");
@@ -72,21 +108,41 @@ export async function verifyIdToken(token: string, context: IdTokenContext): Pro
   checkAlgorithm(header.alg, issuer);
   await checkSignature(token, header.kid, issuer, context.keys(issuer.issuer));
   checkAudience(claims, issuer);
-  checkTimes(claims, issuer, context.now);
+  checkTenant(claims, issuer);
+  times(claims, issuer, context.now);
   return {
-    issuer: issuer.issuer,
-    subject: claims.sub,
-    nonce: claims.nonce ?? null,
-    issuedAt: claims.iat,
-    expiresAt: claims.exp,
-    authTime: claims.auth_time ?? null,
-    mfa: mfaLevelOf(claims, issuer),
-    acr: claims.acr ?? null,
-    amr: claims.amr ?? [],
-    email: claims.email ?? null,
-    emailVerified: claims.email_verified === true || claims.email_verified === "true",
-    name: claims.name ?? null,
+    token: {
+      issuer: issuer.issuer,
+      subject: subjectOf(claims, issuer),
+      nonce: claims.nonce ?? null,
+      issuedAt: claims.iat,
+      expiresAt: claims.exp,
+      authTime: claims.auth_time ?? null,
+      mfa: mfaLevelOf(claims, issuer),
+      acr: claims.acr ?? null,
+      amr: claims.amr ?? [],
+      acrs: claims.acrs ?? [],
+      email: claims.email ?? null,
+      emailVerified: claims.email_verified === true || claims.email_verified === "true",
+      name: claims.name ?? null,
+      ...readLists(parts.payload),
+    },
+    audiences: Array.isArray(claims.aud) ? claims.aud : [claims.aud],
+    authorizedParty: claims.azp ?? null,
   };
+}
+
+/** The lists of names in a payload that has been parsed and verified. */
+function readLists(payload: string): Pick<VerifiedIdToken, "lists" | "elsewhere"> {
+  const { _claim_names, ...claims } = parsePart(z.record(z.string(), z.unknown()), payload, "payload");
+  const lists = new Map<string, string[]>();
+  for (const [claim, value] of Object.entries(claims)) {
+    if (!Array.isArray(value)) continue;
+    const names = value.filter((name) => typeof name === "string" && name.length <= MAX_LISTED_NAME);
+    lists.set(claim, names);
+  }
+  const pointers = z.record(z.string(), z.unknown()).safeParse(_claim_names);
+  return { lists, elsewhere: pointers.success ? Object.keys(pointers.data) : [] };
 }
 
 function splitToken(token: string): { header: string; payload: string } {
@@ -113,7 +169,7 @@ function parsePart<T>(schema: z.ZodType<T>, part: string, name: string): T {
 }
 
 function checkIssuer(iss: string, issuers: readonly TrustedIssuer[]): TrustedIssuer {
-  const issuer = issuers.find((one) => one.issuer === iss);
+  const issuer = issuers.find((one) => one.issuer === iss || one.aliases?.includes(iss));
   if (issuer === undefined)
     throw new RefusedError("token-issuer", `issuer ${iss.slice(0, 200)} is not pinned here`);
   return issuer;
@@ -171,18 +227,56 @@ function checkAudience(claims: z.infer<typeof Claims>, issuer: TrustedIssuer): v
   }
 }
 
-function checkTimes(claims: z.infer<typeof Claims>, issuer: TrustedIssuer, now: number): void {
+/** One issuer may serve many organisations: which one is meant is pinned too, as `tid` (Entra ID) or `hd` (Google). */
+function checkTenant(claims: z.infer<typeof Claims>, issuer: TrustedIssuer): void {
+  for (const [name, allowed] of Object.entries(issuer.requiredClaims ?? {})) {
+    const value = Object.hasOwn(claims, name) ? claims[name] : undefined;
+    if (typeof value === "string" && allowed.includes(value)) continue;
+    const given = typeof value === "string" ? value.slice(0, 200) : "nothing";
+    throw new RefusedError("token-tenant", `${name} is ${given}, which is not pinned for ${issuer.issuer}`);
+  }
+}
+
+function subjectOf(claims: z.infer<typeof Claims>, issuer: TrustedIssuer): string {
+  const name = issuer.subjectClaim ?? "sub";
+  const subject = claims[name];
+  if (subject !== undefined) return subject;
+  throw new RefusedError("token-malformed", `the ID token has no ${name}, which names the person here`);
+}
+
+/** The times of a token that has to be good by itself: expiry, beginning, age. */
+export function checkTimes(claims: z.infer<typeof Claims>, issuer: TrustedIssuer, now: number): void {
   if (claims.exp <= now - CLOCK_SKEW) {
     throw new RefusedError("token-expired", `the ID token expired ${Math.round(now - claims.exp)} s ago`);
   }
+  checkBegun(claims, now);
+  if (claims.iat < now - issuer.maxTokenAge - CLOCK_SKEW) {
+    throw new RefusedError("token-too-old", `the ID token was issued ${Math.round(now - claims.iat)} s ago`);
+  }
+}
+
+/**
+ * The times of the token of a sign-in that was renewed since: its `exp` may be over, and what counts is how long ago the
+ * person proved who they are. Where renewal is not accepted, those of any token.
+ */
+export function checkSignInTimes(claims: z.infer<typeof Claims>, issuer: TrustedIssuer, now: number): void {
+  if (issuer.maxSignInAge === undefined) {
+    checkTimes(claims, issuer, now);
+    return;
+  }
+  checkBegun(claims, now);
+  const age = now - Math.min(claims.iat, claims.auth_time ?? claims.iat);
+  if (age > issuer.maxSignInAge + CLOCK_SKEW) {
+    throw new RefusedError("sign-in-too-old", `the sign-in was ${Math.round(age)} s ago`);
+  }
+}
+
+function checkBegun(claims: z.infer<typeof Claims>, now: number): void {
   const begins = Math.max(claims.iat, claims.nbf ?? 0, claims.auth_time ?? 0);
   if (begins > now + CLOCK_SKEW) {
     throw new RefusedError(
       "token-not-yet-valid",
       `the ID token begins ${Math.round(begins - now)} s from now`,
     );
-  }
-  if (claims.iat < now - issuer.maxTokenAge - CLOCK_SKEW) {
-    throw new RefusedError("token-too-old", `the ID token was issued ${Math.round(now - claims.iat)} s ago`);
   }
 }

@@ -1,16 +1,25 @@
-import { type Binding, bindingNonce, parseBinding } from "../binding.ts";
+import { type Binding, parseBinding } from "../binding.ts";
 import { canonicalJson } from "../canonical-json.ts";
 import { isSallyportError } from "../errors.ts";
 import { RefusedError } from "../policy/refusal.ts";
 import { parseCertificate, type SshCertificate, verifyCertificateSignature } from "../ssh/certificate.ts";
 import { sshKeyToJwk } from "../ssh/jwk.ts";
 import { fingerprint } from "../ssh/public-key.ts";
-import { BINDING_EXTENSION, ID_TOKEN_EXTENSION, PRINCIPAL } from "./certificate-extensions.ts";
+import { type Assurance, assuranceOf } from "./assurance.ts";
+import {
+  BINDING_EXTENSION,
+  FRESH_ID_TOKEN_EXTENSION,
+  ID_TOKEN_EXTENSION,
+  PRINCIPAL,
+} from "./certificate-extensions.ts";
 import { CLOCK_SKEW, type IdTokenContext, type VerifiedIdToken, verifyIdToken } from "./id-token.ts";
+import { verifyFreshToken, verifySignInToken } from "./renewal.ts";
 
 /** A person whose identity two independent signatures prove: the user CA's and the IdP's. */
 export interface ProvenIdentity {
   token: VerifiedIdToken;
+  /** Whether the IdP vouched for the key too; an engagement has to accept `brokered`. */
+  assurance: Assurance;
   certificateSerial: string;
   /** SHA256 fingerprint of the certified key. */
   keyFingerprint: string;
@@ -38,16 +47,41 @@ export async function verifyIdentity(
   checkPrincipals(certificate);
   checkAuthority(certificate, context.userCaKeys);
   checkValidity(certificate, context.now);
-  const token = await verifyIdToken(readIdToken(certificate), context);
-  const binding = readBinding(certificate);
-  checkNonce(token, binding);
-  checkBoundKey(binding, certificate);
   return {
-    token,
+    ...(await (certificate.extensions.has(FRESH_ID_TOKEN_EXTENSION)
+      ? checkRenewed(certificate, context)
+      : checkSignedIn(certificate, context))),
     certificateSerial: certificate.serial.toString(),
     keyFingerprint: fingerprint(certificate.publicKey.blob),
     validBefore: certificate.validBefore,
   };
+}
+
+type Proven = Pick<ProvenIdentity, "token" | "assurance">;
+
+async function checkSignedIn(certificate: SshCertificate, context: IdentityContext): Promise<Proven> {
+  const token = await verifyIdToken(readIdToken(certificate), context);
+  const binding = readBinding(certificate);
+  const assurance = assuranceOf(token, binding);
+  checkBoundKey(binding, certificate);
+  return { token, assurance };
+}
+
+/**
+ * Two tokens: that of the sign-in has to commit to the key, the fresh one has to be good now. Where the host accepts no
+ * renewal of this issuer's sign-ins, the first has to be good now as well.
+ */
+async function checkRenewed(certificate: SshCertificate, context: IdentityContext): Promise<Proven> {
+  const original = await verifySignInToken(readIdToken(certificate), context);
+  const binding = readBinding(certificate);
+  const assurance = assuranceOf(original.token, binding);
+  // Without a nonce neither token would say anything of the key.
+  if (assurance !== "bound")
+    throw new RefusedError("nonce-mismatch", "the renewed sign-in's ID token commits to no key");
+  checkBoundKey(binding, certificate);
+  const freshToken = readExtension(certificate, FRESH_ID_TOKEN_EXTENSION);
+  const { signIn } = await verifyFreshToken(original, freshToken, context);
+  return { token: signIn, assurance };
 }
 
 function readCertificate(blob: Uint8Array): SshCertificate {
@@ -108,11 +142,13 @@ function checkValidity(certificate: SshCertificate, now: number): void {
 }
 
 function readIdToken(certificate: SshCertificate): string {
-  const value = certificate.extensions.get(ID_TOKEN_EXTENSION);
-  if (value === undefined || value.length === 0) {
-    throw new RefusedError("token-missing", "the certificate carries no ID token");
-  }
-  return Buffer.from(value).toString("latin1");
+  const token = readExtension(certificate, ID_TOKEN_EXTENSION);
+  if (token === "") throw new RefusedError("token-missing", "the certificate carries no ID token");
+  return token;
+}
+
+function readExtension(certificate: SshCertificate, name: string): string {
+  return Buffer.from(certificate.extensions.get(name) ?? []).toString("latin1");
 }
 
 function readBinding(certificate: SshCertificate): Binding {
@@ -124,15 +160,6 @@ function readBinding(certificate: SshCertificate): Binding {
     return parseBinding(Buffer.from(value).toString("utf8"));
   } catch (cause) {
     throw new RefusedError("binding-malformed", message(cause), { cause });
-  }
-}
-
-function checkNonce(token: VerifiedIdToken, binding: Binding): void {
-  if (token.nonce !== bindingNonce(binding)) {
-    throw new RefusedError(
-      "nonce-mismatch",
-      "the ID token's nonce does not commit to the binding in the certificate",
-    );
   }
 }
 

@@ -1,6 +1,9 @@
 import { z } from "zod";
+import { Assurance } from "../admission/assurance.ts";
 import { Binding } from "../binding.ts";
 import { DisplayText, EpochSeconds, HostName, ShortName } from "../names.ts";
+import { ApprovalView } from "./approvals.ts";
+import { RecordingState } from "./recordings.ts";
 
 /*
  * The HTTP API that the command line uses, under /api/v1. Bodies are JSON, at most 256 KiB. Errors are
@@ -12,6 +15,22 @@ export const ApiError = z.object({
 });
 export type ApiError = z.infer<typeof ApiError>;
 
+/**
+ * Parameters of the authorization request that the control plane may add. None of them carries what the safety of a sign-in
+ * hangs on, and none (`request`, `request_uri`, `response_mode`) can replace those that do.
+ */
+export const AuthorizationHint = z.enum([
+  "claims",
+  "prompt",
+  "hd",
+  "domain_hint",
+  "organization",
+  "connection",
+  "kc_idp_hint",
+  "ui_locales",
+]);
+export type AuthorizationHint = z.infer<typeof AuthorizationHint>;
+
 /** `GET /client-configuration`, no sign-in needed. */
 export const ClientConfiguration = z.object({
   v: z.literal(1),
@@ -22,6 +41,18 @@ export const ClientConfiguration = z.object({
       scope: z.string(),
       acrValues: z.string().nullable(),
       name: DisplayText,
+      /** Not a secret: some IdPs want one of native clients as well. */
+      clientSecret: z.string().max(255).nullable().default(null),
+      /** Ports of the loopback redirect that are registered; empty: any will do. */
+      redirectPorts: z.array(z.int().min(1024).max(65535)).max(10).default([]),
+      /** More parameters of the authorization request; a client takes those of {@link AuthorizationHint}. */
+      hints: z.record(z.string().max(64), z.string().max(2000)).default({}),
+      /** `max_age` in seconds; null where the IdP tells no `auth_time`. */
+      maxAge: z.int().min(1).nullable().default(43_200),
+      /** E-mail domains whose people sign in here: a hint for the choice, and no more. */
+      domains: z.array(z.string().max(253)).max(1000).default([]),
+      /** Certificates are renewed with a refresh token: ask for one. */
+      renewal: z.boolean().optional(),
     }),
   ),
   /** Lines of the host CA, for known_hosts. */
@@ -85,22 +116,49 @@ export const Me = z.object({
 });
 export type Me = z.infer<typeof Me>;
 
+const IssuedCertificate = z.object({
+  line: z.string().max(100_000),
+  serial: z.string(),
+  validAfter: EpochSeconds,
+  validBefore: EpochSeconds,
+  assurance: Assurance.optional(),
+});
+
 /** Answer to `POST /certificates`. `certificate` is null for staff who are no contractors. */
 export const CertificateResponse = z.object({
   v: z.literal(1),
   apiToken: z.string(),
   apiTokenExpiresAt: EpochSeconds,
-  certificate: z
-    .object({
-      line: z.string().max(100_000),
-      serial: z.string(),
-      validAfter: EpochSeconds,
-      validBefore: EpochSeconds,
-    })
-    .nullable(),
+  certificate: IssuedCertificate.nullable(),
+  /** Until when the certificate can be renewed without the person; null where it cannot. */
+  renewableUntil: EpochSeconds.nullable().default(null),
   me: Me,
 });
 export type CertificateResponse = z.infer<typeof CertificateResponse>;
+
+/**
+ * `POST /certificates/renew`: what the sign-in was (its ID token may have expired), a fresh ID token that the IdP gave for a
+ * refresh token, and the proof that the client still holds the key.
+ */
+export const RenewalRequest = z.strictObject({
+  v: z.literal(1),
+  idToken: z.string().max(20_000),
+  freshIdToken: z.string().max(20_000),
+  binding: Binding,
+  challenge: z.string().max(128),
+  /** SSH signature blob over `proofForRenewal(…)`, base64. */
+  proof: z.string().max(4096),
+});
+export type RenewalRequest = z.infer<typeof RenewalRequest>;
+
+/** Answer to `POST /certificates/renew`: a certificate for the same key. */
+export const RenewalResponse = z.object({
+  v: z.literal(1),
+  certificate: IssuedCertificate,
+  renewableUntil: EpochSeconds,
+  me: Me,
+});
+export type RenewalResponse = z.infer<typeof RenewalResponse>;
 
 /** A session in `GET /sessions` (newest first) and `GET /sessions/{id}`. Times are seconds, possibly with a fraction. */
 export const SessionSummary = z.object({
@@ -114,6 +172,8 @@ export const SessionSummary = z.object({
   command: z.string().nullable(),
   sourceAddress: z.string().nullable(),
   certificateSerial: z.string(),
+  /** `brokered`: the ID token of the sign-in did not commit to the SSH key. Older control planes do not say. */
+  assurance: Assurance.optional(),
   startedAt: z.number(),
   endedAt: z.number().nullable(),
   exitStatus: z.int().nullable(),
@@ -121,6 +181,7 @@ export const SessionSummary = z.object({
   endReason: z.string().nullable(),
   blocks: z.int(),
   bytes: z.int(),
+  recording: RecordingState,
 });
 export type SessionSummary = z.infer<typeof SessionSummary>;
 
@@ -134,6 +195,8 @@ export const LastRefusal = z.object({
       code: z.string(),
       told: z.string().nullable(),
       detail: z.string(),
+      /** With `approval-missing`: the newest request for the approval that was missing, if there is one. */
+      request: ApprovalView.nullish(),
     })
     .nullable(),
 });

@@ -4,6 +4,7 @@ import { DisplayText, Id, SessionId } from "../names.ts";
 import { Revocation } from "../policy/revocation.ts";
 import { printable } from "../terminal-text.ts";
 import { HostFacts } from "./host-facts.ts";
+import { KeyStatement } from "./key-succession.ts";
 
 /*
  * The WebSocket between a host and the control plane (`/api/v1/host-link`). Text messages are JSON of the shapes
@@ -11,6 +12,17 @@ import { HostFacts } from "./host-facts.ts";
  * the server sends `challenge`, the host answers `hello`, the server answers `welcome` or closes with 4401.
  * Nothing that arrives changes anything until it has passed its schema.
  */
+
+/** What a host understands beyond the first version of the link; the server sends nothing of it to others. */
+export const KEYS_CAPABILITY = "keys-1";
+
+/** A line of an OpenSSH public key or certificate file. */
+const SshLine = z
+  .string()
+  .max(90_000)
+  .regex(/^[a-z0-9@.-]+ [A-Za-z0-9+/=]+( [!-~ ]*)?$/);
+/** As in OpenSSH, `SHA256:` and base64. */
+const Fingerprint = z.string().regex(/^SHA256:[A-Za-z0-9+/]{43}$/);
 
 /** Largest message either side accepts, in bytes; a bundle for one host must fit. */
 export const MAX_LINK_MESSAGE = 16 * 1024 * 1024;
@@ -71,6 +83,15 @@ export const HostMessage = z.discriminatedUnion("type", [
     signature: z.string().max(128),
     bundleVersion: z.int().min(0),
     revocationSequence: z.int().min(0),
+    /** What the host understands, see {@link KEYS_CAPABILITY}; names that the server does not know mean nothing to it. */
+    capabilities: z.array(z.string().max(64)).max(32).optional(),
+  }),
+  /** The keys of the control plane that this host trusts now: after `welcome`, and when they change. */
+  z.strictObject({ type: z.literal("keys-pinned"), keys: z.array(Fingerprint).max(64) }),
+  /** The host keys that sshd has certificates of ours for: after `welcome`, and when certificates were put in place. */
+  z.strictObject({
+    type: z.literal("ssh-host-keys"),
+    keys: z.array(z.strictObject({ key: SshLine, certificate: SshLine.nullable() })).max(10),
   }),
   /** Where does the upload of this recording go on? Answered with `recording-offset`. */
   z.strictObject({ type: z.literal("recording-query"), recording: SessionId }),
@@ -125,6 +146,10 @@ export const ServerMessage = z.discriminatedUnion("type", [
   /** Blocks of this recording cannot be stored at the moment: keep them, and ask for it again after a pause. */
   z.strictObject({ type: z.literal("recording-later"), recording: SessionId }),
   z.strictObject({ type: z.literal("event-ack"), id: Id }),
+  /** A key that hosts pin has a successor, or is over. */
+  z.strictObject({ type: z.literal("key-statement"), statement: KeyStatement }),
+  /** New certificates for sshd's host keys. */
+  z.strictObject({ type: z.literal("host-certificates"), certificates: z.array(SshLine).min(1).max(10) }),
   /** An ID token with an unknown key may come: refresh the JWKS of this issuer now. Only ever a hint. */
   z.strictObject({ type: z.literal("jwks-hint"), issuer: z.string().max(500), kid: z.string().max(255) }),
 ]);

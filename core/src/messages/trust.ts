@@ -28,25 +28,45 @@ export const IdTokenAlgorithm = z.enum([
   "EdDSA",
 ]);
 
-/** An IdP as a host pins it. */
+const ClaimValue = z.string().min(1).max(255);
+
+/**
+ * An IdP as a host pins it. Members that may be missing are left out where they say nothing, so that older hosts read what
+ * they pinned, and the hash in a join token stays the same.
+ */
 export const TrustedIssuer = z.strictObject({
   issuer: z.url(),
+  /** Other spellings of `iss` that mean the same IdP: Google leaves out `https://` now and then. */
+  aliases: z.array(ClaimValue).max(4).optional(),
   /** `aud` values accepted: the public client of the command line, never a web client's. */
   clientIds: z.array(z.string().min(1).max(255)).min(1).max(10),
   algorithms: z.array(IdTokenAlgorithm).min(1),
   /** Oldest `iat` accepted, in seconds. */
   maxTokenAge: z.int().min(60).max(604_800),
+  /**
+   * For how many seconds after a person proved who they are their certificate may be renewed without them, see
+   * `admission/renewal.ts`; missing where it may not be.
+   */
+  maxSignInAge: z.int().min(300).max(86_400).optional(),
   /** How `acr` and `amr` values of this IdP translate to levels; what is not named counts as `none`. */
   mfa: z.strictObject({
     acr: z.record(z.string().max(255), MfaLevel),
     amr: z.record(z.string().max(255), MfaLevel),
+    /** Authentication contexts of Entra ID. */
+    acrs: z.record(z.string().max(255), MfaLevel).optional(),
+    /** What every sign-in counts as at least, because the IdP lets nobody in without it. */
+    assume: MfaLevel.optional(),
   }),
+  /** The claim that names the person; `sub` when missing. Entra's `sub` differs for each application, `oid` does not. */
+  subjectClaim: z.enum(["sub", "oid"]).optional(),
+  /** Claims that a token must have, with one of these values: which tenant or domain of the IdP (`tid`, `hd`). */
+  requiredClaims: z.record(z.string().min(1).max(64), z.array(ClaimValue).min(1).max(100)).optional(),
 });
 export type TrustedIssuer = z.infer<typeof TrustedIssuer>;
 
 /**
  * What a host pins at enrolment, and never takes from the control plane again without being told by its
- * administrator: who signs certificates, policy and ID tokens.
+ * administrator, or by a key that it pins (`key-succession.ts`): who signs certificates, policy and ID tokens.
  */
 export const Trust = z.strictObject({
   v: z.literal(1),

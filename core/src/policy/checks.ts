@@ -35,6 +35,15 @@ export function checkMembership(request: LoginRequest, bundle: Bundle): Member {
   return member;
 }
 
+/** Whether the ID token has to commit to the SSH key. */
+export function checkAssurance(request: EngagementRequest, engagement: Engagement): void {
+  const { assurance } = request.identity;
+  if (assurance === "bound" || engagement.assurance === "brokered") return;
+  throw new RefusedError("assurance-too-low", `the sign-in is ${assurance}, needed ${engagement.assurance}`, {
+    told: tell.assuranceTooLow(engagement),
+  });
+}
+
 /** MFA level and its age; `auth_time` is checked by us, whatever `max_age` the IdP was sent. */
 export function checkMfa(request: EngagementRequest, engagement: Engagement): void {
   const { mfa, authTime } = request.identity.token;
@@ -124,10 +133,28 @@ export function checkAccount(request: Moment, engagement: Engagement, bundle: Bu
   }
 }
 
-export function checkApproval(_request: Moment, engagement: Engagement): void {
-  if (engagement.approval.rule !== "none" && !engagement.approval.approved) {
-    throw new RefusedError("approval-missing", "not approved", { told: tell.approvalMissing(engagement) });
-  }
+/** Somebody has said yes: once for the engagement (rule `activation`), or for this member until a time (`login`). */
+export function checkApproval(request: Moment, engagement: Engagement): void {
+  const { approval } = engagement;
+  if (approval.rule === "none" || (approval.rule === "activation" && approval.approved)) return;
+  const mine =
+    approval.rule === "login" ? approval.granted.filter(({ member }) => member === request.memberId) : [];
+  if (mine.some(({ until }) => until > request.now)) return;
+  const detail = mine.length > 0 ? "not approved any more: the approval is over" : "not approved";
+  throw new RefusedError("approval-missing", detail, { told: tell.approvalMissing(engagement) });
+}
+
+/**
+ * The approval that a session began with still stands. One that has only run out does: it is for logging in, and hosts know
+ * of it as long as such a session can last. One that was withdrawn is gone from the bundle, and the session with it.
+ */
+export function checkApprovalStands(request: Moment, engagement: Engagement): void {
+  const { rule, approved, granted } = engagement.approval;
+  if (rule === "none" || (rule === "activation" && approved)) return;
+  if (rule === "login" && granted.some(({ member }) => member === request.memberId)) return;
+  throw new RefusedError("approval-missing", "the approval was withdrawn", {
+    told: tell.approvalWithdrawn(engagement),
+  });
 }
 
 /** The accounts that an engagement opens to one member: the shared ones, and the member's own. */

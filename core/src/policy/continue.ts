@@ -1,6 +1,6 @@
 import type { Bundle } from "./bundle.ts";
 import { checkLocalPolicyGoesOn, localClosingTime } from "./check-local-policy.ts";
-import { checkAccount, checkApproval, checkHost, checkHours, checkWindow } from "./checks.ts";
+import { checkAccount, checkApprovalStands, checkHost, checkHours, checkWindow } from "./checks.ts";
 import type { Engagement } from "./engagement.ts";
 import { closingTime } from "./hours.ts";
 import type { LocalPolicy } from "./local-policy.ts";
@@ -26,11 +26,11 @@ export interface MustEnd {
 }
 
 /** The checks of a login that a running session must go on passing. MFA, source and lease matter at login only. */
-const LASTING_CHECKS = [checkWindow, checkHours, checkHost, checkAccount, checkApproval];
+const LASTING_CHECKS = [checkWindow, checkHours, checkHost, checkAccount, checkApprovalStands];
 
 /**
  * May this session go on? Everything that can take access away while it runs is asked again: revocations, membership,
- * of the engagement its window, hours, hosts, accounts and approval, and of the host's own policies what they forbid. Pure.
+ * of the engagement its window, hours, hosts, accounts and that its approval was not withdrawn, and of the host's own policies what they forbid. Pure.
  */
 export function mustEnd(
   session: RunningSession,

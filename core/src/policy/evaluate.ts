@@ -4,6 +4,7 @@ import { checkLocalPolicy } from "./check-local-policy.ts";
 import {
   checkAccount,
   checkApproval,
+  checkAssurance,
   checkHost,
   checkHours,
   checkMembership,
@@ -121,6 +122,7 @@ class EngagementRefusedError extends RefusedError {
 
 /** The checks that hang on one engagement, in DESIGN's order. */
 const ENGAGEMENT_CHECKS = [
+  checkAssurance,
   checkMfa,
   checkWindow,
   checkHours,

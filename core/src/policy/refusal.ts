@@ -1,6 +1,6 @@
 /**
  * Why a login was refused: one code per check, in the order in which the checks run. Codes up to
- * `binding-key-mismatch` mean that identity was not proven; the contractor is told nothing then.
+ * `renewal-mismatch` mean that identity was not proven; the contractor is told nothing then.
  */
 export type RefusalCode =
   | "certificate-malformed"
@@ -16,13 +16,16 @@ export type RefusalCode =
   | "token-key-unknown"
   | "token-signature"
   | "token-audience"
+  | "token-tenant"
   | "token-expired"
   | "token-not-yet-valid"
   | "token-too-old"
+  | "sign-in-too-old"
   | "binding-missing"
   | "binding-malformed"
   | "nonce-mismatch"
   | "binding-key-mismatch"
+  | "renewal-mismatch"
   | ToldRefusalCode;
 
 /** Refusals of somebody whose identity is proven: the contractor is told why, and whom to ask. */
@@ -30,6 +33,7 @@ export type ToldRefusalCode =
   | "policy-missing"
   | "clock-set-back"
   | "not-a-member"
+  | "assurance-too-low"
   | "mfa-required"
   | "mfa-too-old"
   | "engagement-ended"

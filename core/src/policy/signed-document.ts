@@ -1,24 +1,30 @@
-import { createPublicKey, type KeyObject } from "node:crypto";
-import { CompactSign, compactVerify, decodeProtectedHeader } from "jose";
+import { createPublicKey, KeyObject } from "node:crypto";
+import { compactVerify, decodeProtectedHeader } from "jose";
 import type { z } from "zod";
 import { SallyportError } from "../errors.ts";
 import type { Trust } from "../messages/trust.ts";
+import { keySigner, type Signer, signEd25519 } from "../ssh/signer.ts";
 import { printable } from "../terminal-text.ts";
 import { Bundle, Lease } from "./bundle.ts";
 
 /** The `typ` of each signed document, so that one can never pass for another. */
 export type DocumentType = "sallyport-bundle" | "sallyport-lease";
 
-/** Signs a bundle or a lease with a policy key: compact JWS (RFC 7515), EdDSA, `typ` and `kid` in its header. */
+/**
+ * Signs a bundle or a lease with a policy key: compact JWS (RFC 7515), EdDSA (RFC 8037), `typ` and `kid` in its header.
+ * The key may be elsewhere: rejects as its signer does.
+ */
 export async function signDocument(
   payload: Bundle | Lease,
   typ: DocumentType,
   kid: string,
-  privateKey: KeyObject,
+  policyKey: Signer | KeyObject,
 ): Promise<string> {
-  return new CompactSign(Buffer.from(JSON.stringify(payload)))
-    .setProtectedHeader({ alg: "EdDSA", typ, kid })
-    .sign(privateKey);
+  const signer = policyKey instanceof KeyObject ? keySigner(policyKey) : policyKey;
+  const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const input = `${part({ alg: "EdDSA", typ, kid })}.${part(payload)}`;
+  const signature = await signEd25519(signer, Buffer.from(input));
+  return `${input}.${Buffer.from(signature).toString("base64url")}`;
 }
 
 /** Verifies a bundle against the pinned policy keys. Code `bundle-bad-signature`. */

@@ -25,6 +25,8 @@ export const tell = {
     "The clock of this host is wrong: it was set back, so no time can be judged by it. Tell the host's administrators.",
   notAMember: (bundle: Bundle) =>
     `You are not a member of any engagement on ${printable(bundle.host.name)}. Ask the person who invited you to add you.`,
+  assuranceTooLow: (engagement: Engagement) =>
+    `Engagement ${nameOf(engagement)} needs a sign-in in a browser on the machine that you connect from; a device sign-in is not enough. Run: sallyport login`,
   mfaRequired: (engagement: Engagement, level: MfaLevel) =>
     `Engagement ${nameOf(engagement)} needs a sign-in with ${engagement.mfa.level === "mfa" ? "a second factor" : "a phishing-resistant factor"}; yours had ${level === "none" ? "none" : "a weaker one"}. Set one up at your identity provider, then run: sallyport login`,
   mfaTooOld: (engagement: Engagement) =>
@@ -46,7 +48,11 @@ export const tell = {
   accountNotGranted: (engagement: Engagement, account: string, allowed: readonly string[]) =>
     `Engagement ${nameOf(engagement)} does not allow account ${printable(account, 64)} here; it allows ${allowed.length === 0 ? "none" : printable(allowed.slice(0, 10).join(", "))}.`,
   approvalMissing: (engagement: Engagement) =>
-    `Engagement ${nameOf(engagement)} waits for approval.${ask(engagement)}`,
+    engagement.approval.rule === "login"
+      ? `Engagement ${nameOf(engagement)} lets you in only once ${approvers(engagement)}. Ask for it with: ${requestLine(engagement)}`
+      : `Engagement ${nameOf(engagement)} lets nobody in before ${approvers(engagement)}. Ask for it with: ${requestLine(engagement)}`,
+  approvalWithdrawn: (engagement: Engagement) =>
+    `The approval for engagement ${nameOf(engagement)} was withdrawn.${ask(engagement)}`,
   localPolicy: (engagement: Engagement, what: string) =>
     `The host's own policy does not allow ${what}, although engagement ${nameOf(engagement)} does. Ask the host's administrators.`,
   revoked: (entry: Revocation, engagement: Engagement) => {
@@ -71,6 +77,19 @@ export const tell = {
   accountUnsafe: (account: string) =>
     `Account ${printable(account, 64)} cannot be used safely on this host. Tell the host's administrators.`,
 } as const;
+
+/** Who has to say yes, as a clause. */
+function approvers({ approval, sponsor }: Engagement): string {
+  const who = sponsor ? `${printable(sponsor)} or an approver` : "an approver";
+  return approval.approvers > 1
+    ? `${approval.approvers} people have approved it (${who})`
+    : `${who} has approved it`;
+}
+
+/** What to type, ready to be copied. */
+function requestLine(engagement: Engagement): string {
+  return `sallyport request ${nameOf(engagement)} --reason "…"${engagement.approval.ticket ? " --ticket …" : ""}`;
+}
 
 function describeHours(engagement: Engagement): string {
   if (engagement.hours === null) return "at any time";

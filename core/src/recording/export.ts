@@ -8,16 +8,43 @@ import { readVarint } from "./varint.ts";
 export const EXPORT_FORMATS = ["asciicast-v2", "asciicast-v3", "text", "raw"] as const;
 export type ExportFormat = (typeof EXPORT_FORMATS)[number];
 
+/** Something that happened besides what the terminal showed; a marker of asciicast. `at` is milliseconds since the epoch. */
+export interface ExportEvent {
+  at: number;
+  label: string;
+}
+
+/** Makes an export out of frames, one after the other, whether they come at once or little by little. */
+export interface RecordingExporter {
+  frame(frame: Frame): Iterable<Uint8Array>;
+  /** What is left at the end. */
+  end(): Iterable<Uint8Array>;
+}
+
 /**
- * Exports a recording, piece by piece. `asciicast-v2`/`-v3` are as docs.asciinema.org specifies them (v3 has relative
- * times, and the exit status as its last event); `text` is what was shown with terminal control sequences removed; `raw`
- * is exactly the bytes that the terminal, or standard output and error together, got. Asciicast is JSON and so holds
- * text: bytes that are no UTF-8 become U+FFFD there, `raw` keeps them.
+ * An exporter to `format`. `asciicast-v2`/`-v3` are as docs.asciinema.org specifies them (v3 has relative times, and the exit
+ * status as its last event), with `events` in order of time as markers; `text` is what was shown with terminal control
+ * sequences removed; `raw` is exactly the bytes that the terminal, or standard output and error together, got. Asciicast is
+ * JSON and so holds text: bytes that are no UTF-8 become U+FFFD there, `raw` keeps them. Code `recording-malformed`.
  */
-export function* exportRecording(frames: Iterable<Frame>, format: ExportFormat): Generator<Uint8Array> {
-  if (format === "raw") return yield* exportRaw(frames);
-  if (format === "text") return yield* exportText(frames);
-  yield* exportAsciicast(frames, format === "asciicast-v3" ? 3 : 2);
+export function recordingExporter(
+  format: ExportFormat,
+  events: readonly ExportEvent[] = [],
+): RecordingExporter {
+  if (format === "raw") return RAW;
+  if (format === "text") return new TextExporter();
+  return new AsciicastExporter(format === "asciicast-v3" ? 3 : 2, events);
+}
+
+/** Exports frames that are all there, piece by piece: see {@link recordingExporter}. */
+export function* exportRecording(
+  frames: Iterable<Frame>,
+  format: ExportFormat,
+  events: readonly ExportEvent[] = [],
+): Generator<Uint8Array> {
+  const exporter = recordingExporter(format, events);
+  for (const frame of frames) yield* exporter.frame(frame);
+  yield* exporter.end();
 }
 
 /** The start record; every recording has it first. Code `recording-malformed`. */
@@ -49,64 +76,102 @@ function isShown(kind: number): boolean {
   return kind === FrameKind.output || kind === FrameKind.error || kind === FrameKind.message;
 }
 
-function* exportRaw(frames: Iterable<Frame>): Generator<Uint8Array> {
-  for (const frame of frames) if (isShown(frame.kind)) yield frame.data;
-}
+const RAW: RecordingExporter = {
+  frame: (frame) => (isShown(frame.kind) ? [frame.data] : []),
+  end: () => [],
+};
 
-function* exportText(frames: Iterable<Frame>): Generator<Uint8Array> {
+class TextExporter implements RecordingExporter {
   // Characters and escapes may be cut by a frame's end, and frames of other streams may lie between the pieces.
-  const streams = new Map<number, PlainText>();
-  for (const frame of frames) {
-    if (!isShown(frame.kind)) continue;
-    const stream = streams.get(frame.kind) ?? new PlainText();
-    streams.set(frame.kind, stream);
+  readonly #streams = new Map<number, PlainText>();
+
+  *frame(frame: Frame): Generator<Uint8Array> {
+    if (!isShown(frame.kind)) return;
+    const stream = this.#streams.get(frame.kind) ?? new PlainText();
+    this.#streams.set(frame.kind, stream);
     yield Buffer.from(stream.write(frame.data));
   }
-  for (const stream of streams.values()) yield Buffer.from(stream.end());
+
+  *end(): Generator<Uint8Array> {
+    for (const stream of this.#streams.values()) yield Buffer.from(stream.end());
+  }
 }
 
-function* exportAsciicast(frames: Iterable<Frame>, version: 2 | 3): Generator<Uint8Array> {
-  const iterator = frames[Symbol.iterator]();
-  const start = startRecordOf(iterator.next().value);
-  yield line(version === 2 ? headerV2(start) : headerV3(start));
-  const decoders = new Map<number, StringDecoder>();
-  let previous = 0;
-  const event = (time: number, code: string, data: string): Uint8Array => {
-    const seconds = version === 2 ? time / 1e6 : (time - previous) / 1e6;
-    previous = time;
-    return line([Math.round(seconds * 1e6) / 1e6, code, data]);
-  };
-  const decode = (frame: Frame): string => {
-    const decoder = decoders.get(frame.kind) ?? new StringDecoder("utf8");
-    decoders.set(frame.kind, decoder);
-    return decoder.write(Buffer.from(frame.data));
-  };
-  let last = 0;
-  const rests = function* (): Generator<Uint8Array> {
-    for (const [kind, decoder] of decoders) {
-      const rest = decoder.end();
-      if (rest !== "") yield event(last, kind === FrameKind.input ? "i" : "o", rest);
+class AsciicastExporter implements RecordingExporter {
+  readonly #version: 2 | 3;
+  readonly #events: readonly ExportEvent[];
+  readonly #decoders = new Map<number, StringDecoder>();
+  #start: StartRecord | undefined;
+  #nextEvent = 0;
+  /** Time of the last line, and of the last frame, in microseconds. */
+  #previous = 0;
+  #last = 0;
+
+  constructor(version: 2 | 3, events: readonly ExportEvent[]) {
+    this.#version = version;
+    this.#events = events;
+  }
+
+  *frame(frame: Frame): Generator<Uint8Array> {
+    if (this.#start === undefined) {
+      this.#start = startRecordOf(frame);
+      yield line(this.#version === 2 ? headerV2(this.#start) : headerV3(this.#start));
+      return;
     }
-  };
-  for (let next = iterator.next(); !next.done; next = iterator.next()) {
-    const frame = next.value;
-    last = frame.time;
+    // The exit status ends a cast, so what came after it goes before.
+    yield* this.#markers(this.#start, frame.kind === FrameKind.end ? Number.POSITIVE_INFINITY : frame.time);
+    this.#last = Math.max(this.#last, frame.time);
     if (isShown(frame.kind)) {
-      const text = decode(frame);
-      if (text !== "") yield event(frame.time, "o", text);
+      yield* this.#text("o", frame);
     } else if (frame.kind === FrameKind.input) {
-      const text = decode(frame);
-      if (text !== "") yield event(frame.time, "i", text);
+      yield* this.#text("i", frame);
     } else if (frame.kind === FrameKind.resize) {
       const columns = readVarint(frame.data, 0);
-      yield event(frame.time, "r", `${columns.value}x${readVarint(frame.data, columns.next).value}`);
+      yield this.#event(frame.time, "r", `${columns.value}x${readVarint(frame.data, columns.next).value}`);
     } else if (frame.kind === FrameKind.end) {
-      yield* rests();
+      yield* this.#rests();
       const end = endRecordOf(frame);
-      if (version === 3 && end.exitStatus !== null) yield event(frame.time, "x", String(end.exitStatus));
+      if (this.#version === 3 && end.exitStatus !== null)
+        yield this.#event(frame.time, "x", String(end.exitStatus));
     }
   }
-  yield* rests();
+
+  *end(): Generator<Uint8Array> {
+    if (this.#start === undefined) startRecordOf(undefined);
+    else yield* this.#markers(this.#start, Number.POSITIVE_INFINITY);
+    yield* this.#rests();
+  }
+
+  /** Markers up to `time`. Times of lines never go back, though the events' clock may have been set. */
+  *#markers(start: StartRecord, time: number): Generator<Uint8Array> {
+    for (let next = this.#events[this.#nextEvent]; next !== undefined; next = this.#events[this.#nextEvent]) {
+      const at = (next.at - start.startedAt) * 1000;
+      if (at > time) return;
+      this.#nextEvent++;
+      yield this.#event(Math.max(at, this.#previous), "m", next.label);
+    }
+  }
+
+  *#text(code: string, frame: Frame): Generator<Uint8Array> {
+    const decoder = this.#decoders.get(frame.kind) ?? new StringDecoder("utf8");
+    this.#decoders.set(frame.kind, decoder);
+    const text = decoder.write(Buffer.from(frame.data));
+    if (text !== "") yield this.#event(frame.time, code, text);
+  }
+
+  *#rests(): Generator<Uint8Array> {
+    for (const [kind, decoder] of this.#decoders) {
+      const rest = decoder.end();
+      if (rest !== "") yield this.#event(this.#last, kind === FrameKind.input ? "i" : "o", rest);
+    }
+  }
+
+  #event(time: number, code: string, data: string): Uint8Array {
+    const at = Math.max(time, this.#previous);
+    const seconds = this.#version === 2 ? at / 1e6 : (at - this.#previous) / 1e6;
+    this.#previous = at;
+    return line([Math.round(seconds * 1e6) / 1e6, code, data]);
+  }
 }
 
 // Where there is no terminal, or one that says 0 (`ssh -tt` without a terminal of its own).

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { Assurance } from "../admission/assurance.ts";
 import { SallyportError } from "../errors.ts";
 import { readVarint, varintLength, writeVarint } from "./varint.ts";
 
@@ -54,6 +55,8 @@ export const StartRecord = z.object({
     keyFingerprint: z.string(),
     sourceAddress: z.string().nullable(),
     mfa: z.string(),
+    /** `brokered` where the ID token did not commit to the key; `bound` in older recordings, which do not say. */
+    assurance: Assurance.optional(),
   }),
   kind: z.enum(["pty", "command"]),
   command: z.string().nullable(),

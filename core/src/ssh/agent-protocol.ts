@@ -3,22 +3,26 @@ import { parseCertificate } from "./certificate.ts";
 import { certificateTypeName } from "./certificate-fields.ts";
 import { assertComment } from "./key-line.ts";
 import { ed25519PrivateFields } from "./private-key.ts";
-import { publicKeyFromKeyObject } from "./public-key.ts";
+import { publicKeyFromKeyObject, type SshPublicKey } from "./public-key.ts";
 import { malformed, SshReader, SshWriter } from "./wire.ts";
 
 /*
- * The messages of draft-ietf-sshm-ssh-agent that put a key into the user's agent and take it out again. Each is
- * whole, with the uint32 length in front that frames it on the socket.
+ * The messages of draft-ietf-sshm-ssh-agent that put a key into the user's agent, take it out again, and have an agent
+ * sign. Each is whole, with the uint32 length in front that frames it on the socket.
  */
 
 const SSH_AGENT_FAILURE = 5;
 const SSH_AGENT_SUCCESS = 6;
 const SSH_AGENTC_REQUEST_IDENTITIES = 11;
 const SSH_AGENT_IDENTITIES_ANSWER = 12;
+const SSH_AGENTC_SIGN_REQUEST = 13;
+const SSH_AGENT_SIGN_RESPONSE = 14;
 const SSH_AGENTC_ADD_IDENTITY = 17;
 const SSH_AGENTC_REMOVE_IDENTITY = 18;
 const SSH_AGENTC_ADD_ID_CONSTRAINED = 25;
 const SSH_AGENT_CONSTRAIN_LIFETIME = 1;
+/** Without it an agent signs with RSA and SHA-1. */
+const SSH_AGENT_RSA_SHA2_512 = 4;
 
 /** Longest message, in bytes, and most keys in an answer: OpenSSH's own limits. */
 const MAX_MESSAGE = 256 * 1024;
@@ -89,6 +93,26 @@ export function decodeIdentitiesAnswer(bytes: Uint8Array): AgentKey[] {
   }
   reader.end();
   return keys;
+}
+
+/** Have the agent sign `data` with this key; RSA signs with SHA-512. The answer is for {@link decodeSignResponse}. */
+export function encodeSignRequest(key: SshPublicKey, data: Uint8Array): Uint8Array {
+  const flags = key.type === "ssh-rsa" ? SSH_AGENT_RSA_SHA2_512 : 0;
+  return frame(new SshWriter().uint8(SSH_AGENTC_SIGN_REQUEST).string(key.blob).string(data).uint32(flags));
+}
+
+/**
+ * The signature blob in an answer, not yet verified; undefined for SSH_AGENT_FAILURE: the agent has not the key, is locked,
+ * or asked somebody who said no. Code `ssh-malformed` for anything else.
+ */
+export function decodeSignResponse(bytes: Uint8Array): Uint8Array | undefined {
+  const reader = unframe(bytes);
+  const type = reader.uint8();
+  if (type === SSH_AGENT_FAILURE) return undefined;
+  if (type !== SSH_AGENT_SIGN_RESPONSE) throw malformed("The agent did not answer with a signature.");
+  const signature = new Uint8Array(reader.string());
+  reader.end();
+  return signature;
 }
 
 /** True for SSH_AGENT_SUCCESS, false for SSH_AGENT_FAILURE. Code `ssh-malformed` for anything else. */

@@ -17,6 +17,7 @@ import { decodeValues, encodeValues, readOptions, writeOptions } from "./certifi
 import { formatKeyLine, parseKeyLine } from "./key-line.ts";
 import { parsePublicKeyBlob, publicKeyFromKeyObject, type SshPublicKey } from "./public-key.ts";
 import { parseSignature, signSsh, verifySsh } from "./signature.ts";
+import type { Signer } from "./signer.ts";
 import { malformed, SshReader, SshWriter } from "./wire.ts";
 
 /** Largest certificate that is read or made, in bytes. sshd itself stops at 256 KiB, a packet. */
@@ -102,13 +103,24 @@ export function verifyCertificateSignature(cert: SshCertificate): void {
 }
 
 /**
- * Makes and signs a certificate; returns its blob. Pickier than the format: see {@link assertContent}. Content that
- * does not pass, or makes more than {@link MAX_CERTIFICATE}, is a `TypeError`. Code `ssh-unsupported` for a CA key
- * that SSH cannot use.
+ * Makes and signs a certificate with a key in memory; returns its blob. Pickier than the format: see
+ * {@link assertContent}. Content that does not pass, or makes more than {@link MAX_CERTIFICATE}, is a `TypeError`. Code
+ * `ssh-unsupported` for a CA key that SSH cannot use.
  */
 export function signCertificate(content: CertificateContent, caPrivateKey: KeyObject): Uint8Array {
+  const signedBytes = bytesToSign(content, publicKeyFromKeyObject(caPrivateKey));
+  return withSignature(signedBytes, signSsh(caPrivateKey, signedBytes));
+}
+
+/** The same with a key that may be elsewhere. Rejects as the signer does, too. */
+export async function signCertificateWith(content: CertificateContent, ca: Signer): Promise<Uint8Array> {
+  const signedBytes = bytesToSign(content, ca.publicKey);
+  return withSignature(signedBytes, await ca.sign(signedBytes));
+}
+
+function bytesToSign(content: CertificateContent, ca: SshPublicKey): Uint8Array {
   assertContent(content);
-  const signedBytes = new SshWriter()
+  return new SshWriter()
     .text(certificateTypeName(content.publicKey.type))
     .string(content.nonce)
     .raw(certifiedKeyFields(content.publicKey))
@@ -121,9 +133,12 @@ export function signCertificate(content: CertificateContent, caPrivateKey: KeyOb
     .string(writeOptions(encodeValues(content.criticalOptions ?? new Map())))
     .string(writeOptions(content.extensions ?? new Map()))
     .string(new Uint8Array()) // "reserved"
-    .string(publicKeyFromKeyObject(caPrivateKey).blob)
+    .string(ca.blob)
     .bytes();
-  const blob = new SshWriter().raw(signedBytes).string(signSsh(caPrivateKey, signedBytes)).bytes();
+}
+
+function withSignature(signedBytes: Uint8Array, signature: Uint8Array): Uint8Array {
+  const blob = new SshWriter().raw(signedBytes).string(signature).bytes();
   if (blob.length > MAX_CERTIFICATE)
     throw new TypeError(`a certificate has at most ${MAX_CERTIFICATE} bytes`);
   return blob;

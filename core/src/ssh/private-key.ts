@@ -1,7 +1,7 @@
-import type { KeyObject } from "node:crypto";
+import { createPrivateKey, type KeyObject } from "node:crypto";
 import { assertComment } from "./key-line.ts";
 import { publicKeyFromKeyObject } from "./public-key.ts";
-import { SshWriter } from "./wire.ts";
+import { malformed, SshReader, SshWriter } from "./wire.ts";
 
 /** Block size that the cipher "none" pads to. */
 const BLOCK = 8;
@@ -32,6 +32,33 @@ export function formatOpenSshPrivateKey(privateKey: KeyObject, comment: string, 
   return ["-----BEGIN OPENSSH PRIVATE KEY-----", ...lines, "-----END OPENSSH PRIVATE KEY-----", ""].join(
     "\n",
   );
+}
+
+const FILE =
+  /^-----BEGIN OPENSSH PRIVATE KEY-----\n([A-Za-z0-9+/=\n]{1,10000})\n-----END OPENSSH PRIVATE KEY-----\n$/;
+
+/** Reads what {@link formatOpenSshPrivateKey} writes, and no other file. Code `ssh-malformed`. */
+export function parseOpenSshPrivateKey(text: string): KeyObject {
+  const base64 = FILE.exec(text)?.[1];
+  if (base64 === undefined) throw malformed("This is no OpenSSH private key file.");
+  const magic = Buffer.from("openssh-key-v1\0");
+  const bytes = Buffer.from(base64, "base64");
+  if (!bytes.subarray(0, magic.length).equals(magic)) throw malformed("This is no OpenSSH private key file.");
+  const file = new SshReader(bytes.subarray(magic.length));
+  const isOurs =
+    file.text() === "none" && file.text() === "none" && file.text() === "" && file.uint32() === 1;
+  if (!isOurs) throw malformed("The private key is encrypted, or not the only one.");
+  file.string();
+  const list = new SshReader(file.string());
+  const [checkInt, again] = [list.uint32(), list.uint32()];
+  if (checkInt !== again || list.text() !== "ssh-ed25519") throw malformed("This is no Ed25519 private key.");
+  const x = Buffer.from(list.string(32)).toString("base64url");
+  const d = Buffer.from(list.string(64).subarray(0, 32)).toString("base64url");
+  try {
+    return createPrivateKey({ key: { kty: "OKP", crv: "Ed25519", x, d }, format: "jwk" });
+  } catch (cause) {
+    throw malformed("The private key does not fit its public key.", cause);
+  }
 }
 
 /**

@@ -1,7 +1,8 @@
 import type { KeyObject } from "node:crypto";
 import { SallyportError } from "../errors.ts";
+import type { Signer } from "../ssh/signer.ts";
 import { HASH_LENGTH } from "./hashing.ts";
-import { fromBase64, openNote, signNote, type VerifierKey } from "./signed-note.ts";
+import { fromBase64, openNote, signNote, signNoteWith, type VerifierKey } from "./signed-note.ts";
 
 /** The head of a log's tree (c2sp.org/tlog-checkpoint). */
 export interface Checkpoint {
@@ -16,11 +17,19 @@ export interface Checkpoint {
 
 /** Writes and signs a checkpoint. What no checkpoint can hold is a `TypeError`. */
 export function signCheckpoint(checkpoint: Checkpoint, privateKey: KeyObject): string {
-  const { origin, size, root, extensions } = checkpoint;
+  return signNote(checkpointText(checkpoint), checkpoint.origin, privateKey);
+}
+
+/** The same with a key that may be elsewhere. Rejects as the signer does, too. */
+export async function signCheckpointWith(checkpoint: Checkpoint, signer: Signer): Promise<string> {
+  return signNoteWith(checkpointText(checkpoint), checkpoint.origin, signer);
+}
+
+function checkpointText({ origin, size, root, extensions }: Checkpoint): string {
   const lines = [origin, String(size), Buffer.from(root).toString("base64"), ...extensions];
   if (lines.some((line) => line === "" || line.includes("\n")) || !Number.isSafeInteger(size) || size < 0)
     throw new TypeError("this is no checkpoint");
-  return signNote(`${lines.join("\n")}\n`, origin, privateKey);
+  return `${lines.join("\n")}\n`;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { createHash, createPublicKey, type KeyObject, sign, verify } from "node:crypto";
 import { SallyportError } from "../errors.ts";
+import { type Signer, signEd25519 } from "../ssh/signer.ts";
 import { HASH_LENGTH } from "./hashing.ts";
 
 /*
@@ -49,10 +50,23 @@ export function parseVerifierKey(line: string): VerifierKey {
 
 /** Signs `text`, which ends with a newline. A text that no note can hold is a `TypeError`. */
 export function signNote(text: string, name: string, privateKey: KeyObject): string {
+  assertNote(text, name);
+  return noteOf(text, { name, key: createPublicKey(privateKey) }, sign(null, Buffer.from(text), privateKey));
+}
+
+/** The same with a key that may be elsewhere. Rejects as the signer does, too. */
+export async function signNoteWith(text: string, name: string, signer: Signer): Promise<string> {
+  assertNote(text, name);
+  return noteOf(text, { name, key: signer.publicKey.key }, await signEd25519(signer, Buffer.from(text)));
+}
+
+function assertNote(text: string, name: string): void {
   if (!isNoteText(text) || !isKeyName(name)) throw new TypeError("this cannot be signed as a note");
-  const id = keyId({ name, key: createPublicKey(privateKey) });
-  const signature = Buffer.concat([id, sign(null, Buffer.from(text), privateKey)]).toString("base64");
-  return `${text}\n\u2014 ${name} ${signature}\n`;
+}
+
+function noteOf(text: string, verifier: VerifierKey, signature: Uint8Array): string {
+  const encoded = Buffer.concat([keyId(verifier), signature]).toString("base64");
+  return `${text}\n\u2014 ${verifier.name} ${encoded}\n`;
 }
 
 /**

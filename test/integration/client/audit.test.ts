@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { writeSignIn } from "@sallyport/client/state/sign-in-state.ts";
+import { sql } from "kysely";
 import { call, signIn } from "../control-plane/support/client.ts";
 import { startTestControlPlane, type TestControlPlane } from "../control-plane/support/control-plane.ts";
 import { connect, enrol, makeRecording } from "../control-plane/support/host.ts";
@@ -33,14 +33,17 @@ describe("sallyport audit, with a real control plane", () => {
   };
   const path = (name: string) => join(auditor.directory, name);
   /** Runs SQL on the database behind the control plane's back, and what undoes it afterwards. */
-  const tampered = async (sql: string, undo: string, work: () => Promise<void>): Promise<void> => {
-    const database = new DatabaseSync(join(plane.directory, "sallyport.db"), { timeout: 5000 });
-    database.exec(sql);
+  const tampered = async (change: string, undo: string, work: () => Promise<void>): Promise<void> => {
+    const database = await plane.database();
+    const run = async (statements: string) => {
+      for (const statement of statements.split(";")) await sql.raw(statement).execute(database);
+    };
+    await run(change);
     try {
       await work();
     } finally {
-      database.exec(undo);
-      database.close();
+      await run(undo);
+      await database.destroy();
     }
   };
 

@@ -33,6 +33,7 @@ describe("sallyport for the security team", () => {
         exitStatus: null,
         endReason: null,
         kind: "command",
+        recording: { state: "partial", held: true, deletedAt: null, deletedBy: null },
         command: "tail -f \u001b[2Jlog",
       }),
       summary({
@@ -42,6 +43,7 @@ describe("sallyport for the security team", () => {
         exitStatus: null,
         signal: "KILL",
         endReason: "revoked",
+        recording: { state: "deleted", held: false, deletedAt: 1_700_000_000, deletedBy: "retention" },
       }),
     ];
   });
@@ -50,16 +52,22 @@ describe("sallyport for the security team", () => {
     const result = await all.machine.run("sessions");
     assert.equal(result.status, 0, result.stderr);
     const [head, live, ended, revoked, ...rest] = result.stdout.split("\n");
-    assert.match(head ?? "", /^ID +STARTED +LASTED +HOST +ACCOUNT +MEMBER +ENGAGEMENT +STATE +COMMAND$/);
+    assert.match(
+      head ?? "",
+      /^ID +STARTED +LASTED +HOST +ACCOUNT +MEMBER +ENGAGEMENT +STATE +RECORDING +COMMAND$/,
+    );
     assert.match(
       live ?? "",
-      /^ses_01jd3m0000000000000000abce .* 3\d s +web-1 +deploy +Alice Example +acme-web +live +tail -f \\u\{1b\}\[2Jlog$/,
+      /^ses_01jd3m0000000000000000abce .* 3\d s +web-1 +deploy +Alice Example +acme-web +live +partial, held +tail -f \\u\{1b\}\[2Jlog$/,
     );
     assert.match(
       ended ?? "",
-      /^ses_01jd3m0000000000000000abcd +2023-11-14 22:13 +65 s .* exit 0 +\(shell\)$/,
+      /^ses_01jd3m0000000000000000abcd +2023-11-14 22:13 +65 s .* exit 0 +complete +\(shell\)$/,
     );
-    assert.match(revoked ?? "", /^ses_01jd3m0000000000000000abcf .* revoked, KILL +\(shell\)$/);
+    assert.match(
+      revoked ?? "",
+      /^ses_01jd3m0000000000000000abcf .* revoked, KILL +deleted 2023-11-14 22:13 by retention +\(shell\)$/,
+    );
     assert.deepEqual(rest, [""]);
   });
 

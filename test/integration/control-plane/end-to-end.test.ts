@@ -7,7 +7,7 @@ import { parseJoinToken, Trust, trustHash } from "@sallyport/core/messages/trust
 import { verifyBundle } from "@sallyport/core/policy/signed-document.ts";
 import { verifyRecording } from "@sallyport/core/recording/chain.ts";
 import { parseCertificateLine, verifyCertificateSignature } from "@sallyport/core/ssh/certificate.ts";
-import { parsePublicKeyLine } from "@sallyport/core/ssh/public-key.ts";
+import { fingerprint, parsePublicKeyLine } from "@sallyport/core/ssh/public-key.ts";
 import { call, signIn } from "./support/client.ts";
 import { startTestControlPlane, type TestControlPlane } from "./support/control-plane.ts";
 import { connect, enrol, makeRecording } from "./support/host.ts";
@@ -106,12 +106,14 @@ describe("control plane, end to end", () => {
       token: sam.apiToken,
       body: { level: "session", target: session, reason: "test" },
     });
-    const entries = [(await link.next("revocation")).entry, (await link.next("revocation")).entry];
+    const entries = [];
+    while (entries.length < 3) entries.push((await link.next("revocation")).entry);
     assert.deepEqual(
       entries.map(({ level, target }) => [level, target]),
       [
         ["session", session],
         ["certificate", serial],
+        ["key", fingerprint(certificate.publicKey.blob)],
       ],
     );
     for (const { sequence } of entries)

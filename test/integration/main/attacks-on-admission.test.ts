@@ -36,7 +36,6 @@ describe("an attacker with the user CA's key", () => {
     ["no ID token", "token-missing", { token: () => null }],
     ["no binding", "binding-missing", { binding: () => null }],
     ["a token for another key", "nonce-mismatch", { claims: { nonce: "bm90IHRoZSBub25jZQ" } }],
-    ["a token without a nonce", "nonce-mismatch", { claims: { nonce: undefined } }],
     [
       "another key's binding",
       "nonce-mismatch",
@@ -104,6 +103,7 @@ describe("an attacker with the user CA's key", () => {
       { certificate: (content) => ({ ...content, validPrincipals: ["root", "deploy"] }) },
     ],
     // Unknown to the invitation: identity is proven, so this one is told.
+    ["a token without a nonce", "assurance-too-low", { claims: { nonce: undefined } }],
     ["somebody who is no member", "not-a-member", { claims: { sub: "u-nobody" } }],
     ["a sign-in without MFA", "mfa-required", { claims: { amr: ["pwd"] } }],
     ["a sign-in of yesterday", "mfa-too-old", { claims: { auth_time: now() - 86_000 } }],

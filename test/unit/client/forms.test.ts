@@ -157,23 +157,48 @@ describe("the identity provider", () => {
     clientId: "c",
     scope: "openid",
     acrValues: null,
+    ...{
+      clientSecret: null,
+      redirectPorts: [],
+      hints: {},
+      maxAge: 43_200,
+      domains: [`${name.toLowerCase()}.example`],
+    },
   });
   const two = [offer("https://a.example", "A"), offer("https://b.example", "B")];
   it("is the one asked for, by address or name, or the only one", () => {
-    assert.equal(chooseIssuer(two, "https://b.example").name, "B");
-    assert.equal(chooseIssuer(two, "A").name, "A");
-    assert.equal(chooseIssuer(two.slice(0, 1), undefined).name, "A");
+    assert.equal(chooseIssuer(two, { issuer: "https://b.example" }).name, "B");
+    assert.equal(chooseIssuer(two, { issuer: "A" }).name, "A");
+    assert.equal(chooseIssuer(two.slice(0, 1), {}).name, "A");
   });
   it("must be named where there are several", () => {
-    assert.throws(() => chooseIssuer(two, undefined), {
+    assert.throws(() => chooseIssuer(two, {}), {
       code: "usage",
       message: /https:\/\/a\.example \(A\), https:\/\/b\.example \(B\)/,
     });
   });
+  it("is that of the e-mail's domain", () => {
+    assert.equal(chooseIssuer(two, { email: "alice@B.example" }).name, "B");
+    assert.equal(chooseIssuer(two, { email: "alice@b.example", issuer: "A" }).name, "A");
+    assert.equal(chooseIssuer(two.slice(0, 1), { email: "alice@else.example" }).name, "A");
+    assert.throws(() => chooseIssuer(two, { email: "alice@else.example" }), {
+      code: "issuer-unknown",
+      message: /people of else\.example; name one with --issuer: https:\/\/a\.example \(A\)/,
+    });
+    assert.throws(
+      () =>
+        chooseIssuer([...two, { ...offer("https://c.example", "C"), domains: ["b.example"] }], {
+          email: "x@b.example",
+        }),
+      {
+        code: "usage",
+      },
+    );
+  });
   it("must be known, and reached by https", () => {
-    assert.throws(() => chooseIssuer(two, "C"), { code: "issuer-unknown" });
-    assert.throws(() => chooseIssuer([], undefined), { code: "issuer-unknown" });
-    assert.throws(() => chooseIssuer([offer("http://a.example", "A")], undefined), {
+    assert.throws(() => chooseIssuer(two, { issuer: "C" }), { code: "issuer-unknown" });
+    assert.throws(() => chooseIssuer([], {}), { code: "issuer-unknown" });
+    assert.throws(() => chooseIssuer([offer("http://a.example", "A")], {}), {
       code: "issuer-unknown",
     });
   });

@@ -45,29 +45,37 @@ describe("the command line", () => {
 SSH access for as long as an engagement lasts, signed in with your identity provider.
 
 Options:
-  -V, --version           print the version
-  -h, --help              display help for command
+  -V, --version                   print the version
+  -h, --help                      display help for command
 
 For contractors:
-  login [options]         sign in with your identity provider
-  ssh [args...]           connect to a host, signing in first if need be
-  config                  set up other programs
-  hosts [options]         the hosts that your engagements give you
-  status [options]        who you are, until when, and where you may go
-  why [options]           why the last login was refused, and what to do
-  logout                  remove your key and end the sign-in
+  login [options]                 sign in with your identity provider
+  ssh [args...]                   connect to a host, signing in first if need be
+  config                          set up other programs
+  hosts [options]                 the hosts that your engagements give you
+  status [options]                who you are, until when, and where you may go
+  why [options]                   why the last login was refused, and what to do
+  request [options] <engagement>  ask for the approval that an engagement needs
+  logout                          remove your key and end the sign-in
 
 For the security team:
-  sessions [options]      list recorded sessions
-  play [options] <id>     replay a recording in this terminal
-  export [options] <id>   write a recording in another format
-  verify [options] [id]   check that a recording is whole and unaltered
-  audit                   export and verify the audit log
-  revoke [options] [id]   take access away, now
-  engagement|engagements  list, show and end engagements
+  sessions [options]              list recorded sessions
+  play [options] <id>             replay a recording in this terminal
+  export [options] <id>           write a recording in another format
+  verify [options] [id]           check that a recording is whole and unaltered
+  web [options]                   list and play sessions in the browser
+  hold|holds                      keep recordings past their retention
+  audit                           export and verify the audit log
+  revoke [options] [id]           take access away, now
+  token                           make, list and revoke API tokens for programs
+  engagement|engagements          create, change, list and end engagements
+  member|members                  invite people, and list them
+  apply [options]                 apply a policy file
+  diff [options]                  what applying a policy file would change
+  approvals|approval              list and answer requests for approval
 
 Commands:
-  help [command]          display help for command
+  help [command]                  display help for command
 
 Exit codes:
   0  done
@@ -78,10 +86,13 @@ Exit codes:
   5  the sign-in failed
   6  refused: you may not do this
   7  a recording or the audit log does not verify
+  8  "sallyport diff": applying the file would change something
   "sallyport ssh" ends with ssh's own exit status.
 
 Environment:
   SALLYPORT_HOME    where state is kept (~/.config/sallyport)
+  SALLYPORT_TOKEN   an API token instead of a sign-in, for programs; with SALLYPORT_SERVER
+  SALLYPORT_SERVER  the control plane that SALLYPORT_TOKEN is for
   SALLYPORT_DEBUG   show where an error came from
   BROWSER           the program that opens an address
   SSH_AUTH_SOCK     the ssh-agent that keeps your key; without one it is in a file in memory

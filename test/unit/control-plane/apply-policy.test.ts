@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { listAuditEvents } from "@sallyport/control-plane/database/audit-events.ts";
 import { findEngagement, listEngagements } from "@sallyport/control-plane/database/engagements.ts";
 import { listMembers } from "@sallyport/control-plane/database/members.ts";
-import { applyPolicy } from "@sallyport/control-plane/policy/apply-policy.ts";
+import { applyPolicy, hasChanges } from "@sallyport/control-plane/policy/apply-policy.ts";
 import { endEngagement } from "@sallyport/control-plane/policy/end-engagement.ts";
 import { isSallyportError } from "@sallyport/core/errors.ts";
 import { makeWorld, policyText, type World } from "./support/world.ts";
@@ -16,7 +16,10 @@ describe("policy file", () => {
   const apply = (text: string) => applyPolicy(world.db, world.environment, { text, file: "policy.yaml" });
 
   it("adds members and engagements", async () => {
-    assert.deepEqual(await apply(policyText()), { members: ["dana@vendor.test"], engagements: ["web-work"] });
+    assert.deepEqual(await apply(policyText()), {
+      members: { added: ["dana@vendor.test"], changed: [], unchanged: 0 },
+      engagements: { added: ["web-work"], changed: [], unchanged: 0, ended: [] },
+    });
     const [dana] = await listMembers(world.db);
     assert.deepEqual(
       [dana?.name, dana?.email, dana?.vendor, dana?.identities],
@@ -36,7 +39,10 @@ describe("policy file", () => {
       await listEngagements(world.db),
       await listAuditEvents(world.db, 10),
     ];
-    assert.deepEqual(await apply(policyText()), { members: [], engagements: [] });
+    assert.deepEqual(await apply(policyText()), {
+      members: { added: [], changed: [], unchanged: 1 },
+      engagements: { added: [], changed: [], unchanged: 1, ended: [] },
+    });
     assert.deepEqual(
       [await listMembers(world.db), await listEngagements(world.db), await listAuditEvents(world.db, 10)],
       before,
@@ -47,21 +53,84 @@ describe("policy file", () => {
     await apply(policyText());
     const first = await findEngagement(world.db, "web-work");
     const changed = policyText().replace("[deploy]", "[deploy, app]").replace("Dana Doe", "Dana Dough");
-    assert.deepEqual(await apply(changed), { members: ["dana@vendor.test"], engagements: ["web-work"] });
+    const { members, engagements } = await apply(changed);
+    assert.deepEqual(members.changed, [
+      { name: "dana@vendor.test", changes: [{ field: "name", before: "Dana Doe", after: "Dana Dough" }] },
+    ]);
+    assert.deepEqual(engagements.changed, [
+      {
+        name: "web-work",
+        version: 2,
+        changes: [{ field: "accounts", before: ["deploy"], after: ["deploy", "app"] }],
+        needsApproval: false,
+      },
+    ]);
     const second = await findEngagement(world.db, "web-work");
     assert.equal(second?.id, first?.id);
     assert.deepEqual(second?.accounts, ["deploy", "app"]);
-    assert.deepEqual(await apply("version: 1\n"), { members: [], engagements: [] });
+    assert.equal(hasChanges(await apply("version: 1\n")), false);
     assert.equal((await listEngagements(world.db)).length, 1);
   });
 
   it("leaves an engagement ended that was ended early", async () => {
     await apply(policyText());
     await endEngagement(world, { nameOrId: "web-work", by: "sec", reason: "done" });
-    await apply(policyText().replace("2090", "2091"));
+    const { engagements } = await apply(policyText().replace("2090", "2091"));
+    assert.deepEqual([engagements.ended, engagements.changed], [["web-work"], []]);
     const engagement = await findEngagement(world.db, "web-work");
-    assert.equal(engagement?.end, Date.parse("2091-01-01T00:00:00Z") / 1000);
+    assert.equal(engagement?.end, Date.parse("2090-01-01T00:00:00Z") / 1000);
     assert.deepEqual(engagement?.ended, { at: world.time.now, by: "sec", reason: "done" });
+  });
+
+  it("refuses what cannot change, at its line", async () => {
+    await apply(policyText());
+    const refused = (text: string, expected: RegExp) =>
+      assert.rejects(
+        apply(text),
+        (error) => isSallyportError(error, "config-invalid") && expected.test(error.message),
+      );
+    await refused(
+      policyText().replace("2090-01-01", "2026-06-01"),
+      /^policy\.yaml:11:5: .*cannot be moved to .*past/,
+    );
+    await refused(
+      policyText().replaceAll("vendor: vendor", "vendor: other"),
+      /^policy\.yaml:6:5: .*one of the vendor vendor, and stays so/,
+    );
+    const moved = policyText().replace("vendor: vendor }", "vendor: other }");
+    await refused(
+      moved.slice(0, moved.indexOf("engagements:")),
+      /^policy\.yaml:3:48: .*take them out there first/,
+    );
+  });
+
+  it("leaves an end alone that was past before", async () => {
+    const over = policyText().replace("2090-01-01", "2026-06-01");
+    await apply(over);
+    assert.equal(hasChanges(await apply(over)), false);
+    assert.equal((await apply(over.replace("2026-06-01", "2026-05-01"))).engagements.changed.length, 1);
+  });
+
+  it("tells what would change without changing it", async () => {
+    const dryRun = { text: policyText(), file: "policy.yaml", dryRun: true };
+    const would = await applyPolicy(world.db, world.environment, dryRun);
+    assert.deepEqual(would.engagements.added, ["web-work"]);
+    assert.deepEqual([await listMembers(world.db), await listAuditEvents(world.db, 10)], [[], []]);
+    assert.deepEqual(await apply(policyText()), would);
+  });
+
+  it("is refused with all that nesting and aliases can do to a reader", async () => {
+    const bomb = Array.from(
+      { length: 9 },
+      (_, n) => `a${n}: &a${n} [${"*a".concat(String(n - 1), ",").repeat(n === 0 ? 0 : 9)}]`,
+    );
+    for (const text of [bomb.join("\n"), "[".repeat(20_000), `version: 1\n${"k: 1\n".repeat(50)}`])
+      await assert.rejects(apply(text), (error) => isSallyportError(error, "config-invalid"));
+    const many = Array.from({ length: 5000 }, (_, n) => `k${n}: 1`).join("\n");
+    await assert.rejects(
+      apply(`version: 1\n${many}\n`),
+      (error) => isSallyportError(error, "config-invalid") && error.message.split("\n").length <= 21,
+    );
   });
 
   const mistakes: [name: string, text: string, expected: RegExp][] = [

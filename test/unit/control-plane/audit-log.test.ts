@@ -25,6 +25,8 @@ import { treeSize } from "@sallyport/control-plane/database/audit-tree.ts";
 import { MIGRATIONS } from "@sallyport/control-plane/database/migrations/index.ts";
 import { inTransaction, openDatabase } from "@sallyport/control-plane/database/open-database.ts";
 import type { Database } from "@sallyport/control-plane/database/tables.ts";
+import { KeyConfiguration } from "@sallyport/control-plane/keys/key-configuration.ts";
+import { KeyRing } from "@sallyport/control-plane/keys/key-ring.ts";
 import { isSallyportError } from "@sallyport/core/errors.ts";
 import { openCheckpoint } from "@sallyport/core/transparency/checkpoint.ts";
 import { parseVerifierKey } from "@sallyport/core/transparency/signed-note.ts";
@@ -37,6 +39,7 @@ const environment = {
 };
 const note = (db: Database, n: number) =>
   audit(db, environment, { type: "host-event", actor: "hst_1", data: { n } });
+const ring = (directory: string) => new KeyRing(directory, KeyConfiguration.parse({}));
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
 
 /** The root by definition, from the events as they are stored. */
@@ -60,7 +63,7 @@ describe("the audit log", () => {
     return db;
   };
   const log = (db: Database, url = "https://sallyport.example.com") =>
-    openAuditLog({ db, environment, directory: keys, url });
+    openAuditLog({ db, environment, ring: ring(keys), url });
   const refusal = async (work: Promise<unknown>): Promise<{ code: string; message: string }> => {
     try {
       await work;
@@ -170,7 +173,9 @@ describe("the audit log", () => {
   }
 
   it("is taken over once, also when the upgrade is not noted as done", async () => {
-    const db = await open();
+    // As a version left it that noted migrations in a transaction of their own, and was killed in between.
+    const older = Object.fromEntries(Object.entries(MIGRATIONS).slice(0, 4));
+    const db = await openDatabase(file, older);
     await note(db, 0);
     await db.destroy();
     const sqlite = new DatabaseSync(file);
@@ -266,7 +271,7 @@ describe("the audit log", () => {
       assert.match((await refusal(log(restored))).message, /6 entries, others than were signed/);
       const old = readFileSync(join(keys, "audit-log.checkpoint"), "utf8");
       const key = await renewAuditLog(
-        { db: restored, environment, directory: keys, url: "https://sallyport.example.com" },
+        { db: restored, environment, ring: ring(keys), url: "https://sallyport.example.com" },
         "restored from backup",
       );
       const renewed = await log(restored);
@@ -336,7 +341,7 @@ describe("the audit log", () => {
       await db.deleteFrom("audit_events").where("leaf_index", "=", 1).execute();
       await db.deleteFrom("audit_nodes").where("level", "=", 0).execute();
       await assert.rejects(log(db));
-      await renewAuditLog({ db, environment, directory: keys, url: "https://new.example.com" }, "changed");
+      await renewAuditLog({ db, environment, ring: ring(keys), url: "https://new.example.com" }, "changed");
       await note(db, 4);
       const auditLog = await log(db);
       const { note: signed } = await auditLog.checkpoint();

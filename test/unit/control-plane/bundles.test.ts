@@ -106,9 +106,12 @@ describe("bundles", () => {
   beforeEach(async () => {
     world = await makeWorld();
     directory = mkdtempSync(join(tmpdir(), "sallyport-bundles-"));
-    const { policy } = openKeys(join(directory, "keys"), { file: "", exists: false });
-    trusted = [{ kty: "OKP", crv: "Ed25519", x: policy.x, kid: policy.kid }];
-    bundles = new Bundles({ db: world.db, clock: world.environment.clock, policyKey: policy, lease: 600 });
+    const keys = openKeys(join(directory, "keys"), { file: "", exists: false });
+    await keys.load(world.db);
+    const { kid, signer } = keys.policy;
+    const { x = "" } = signer.publicKey.key.export({ format: "jwk" });
+    trusted = [{ kty: "OKP", crv: "Ed25519", x, kid }];
+    bundles = new Bundles({ db: world.db, clock: world.environment.clock, keys, lease: 600 });
     hostId = newId(world.environment, "hst");
     await addHost(world.db, {
       id: hostId,
@@ -165,6 +168,34 @@ describe("bundles", () => {
   it("go above what the host has, after our database was restored", async () => {
     assert.equal((await bundles.current(await host(), 41)).version, 42);
     assert.equal((await bundles.current(await host())).version, 42);
+  });
+
+  it("of many hosts at once hold what was stored before each was asked for", async () => {
+    const one = await host();
+    const asked = Array.from({ length: 250 }, () => bundles.current(one));
+    await asked[0];
+    // Others are still being made.
+    const revocation = { level: "key" as const, target: "SHA256:y", at: 0, by: "", reason: "" };
+    await addRevocation(world.db, { id: newId(world.environment, "rev"), ...revocation });
+    asked.push(...Array.from({ length: 150 }, () => bundles.current(one)));
+    const made = await Promise.all(asked);
+    assert.ok(made.slice(0, 100).every(({ revocationSequence }) => revocationSequence === 0));
+    assert.ok(made.slice(250).every(({ revocationSequence }) => revocationSequence === 1));
+    const versions = made.map(({ version }) => version);
+    assert.deepEqual(
+      versions,
+      versions.toSorted((a, b) => a - b),
+    );
+    assert.equal(versions.at(-1), 2);
+  });
+
+  it("of a host that is not there are refused, and others are made", async () => {
+    const one = await host();
+    const [gone, there] = await Promise.allSettled([
+      bundles.current({ ...one, id: newId(world.environment, "hst") }),
+      bundles.current(one),
+    ]);
+    assert.deepEqual([gone.status, there.status], ["rejected", "fulfilled"]);
   });
 
   it("are prolonged by a lease", async () => {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { Configuration } from "@sallyport/control-plane/config/configuration.ts";
 import { isLoopback, isSafeUrl } from "@sallyport/control-plane/config/loopback.ts";
-import { readYaml } from "@sallyport/control-plane/config/yaml-file.ts";
 import { isSallyportError } from "@sallyport/core/errors.ts";
+import { readYaml } from "@sallyport/core/yaml/read-yaml.ts";
 
 const GOOD = `version: 1
 listen: { address: 127.0.0.1, port: 7300 }
@@ -43,7 +43,7 @@ describe("configuration file", () => {
       /^cp\.yaml:8:5: unknown key "issuers\.0\.clientID"$/,
     ],
     ["an unknown key at the top", `${GOOD}leese: 5\n`, /^cp\.yaml:11:1: unknown key "leese"$/],
-    ["a key twice", `${GOOD}version: 1\n`, /^cp\.yaml:11:1: Map keys must be unique/],
+    ["a key twice", `${GOOD}version: 1\n`, /^cp\.yaml:11:1: the key "version" is there twice/],
     ["broken YAML", GOOD.replace("{ address: 127.0.0.1,", "{ address: ["), /^cp\.yaml:\d+:\d+: /],
     ["a missing key", GOOD.replace(/dataDirectory.*\n/, ""), /^cp\.yaml:1:1: "dataDirectory" is missing$/],
     ["another version", GOOD.replace("version: 1", "version: 2"), /^cp\.yaml:1:1: "version" is wrong/],

@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { Configuration } from "@sallyport/control-plane/config/configuration.ts";
 import { RateLimit } from "@sallyport/control-plane/http/rate-limit.ts";
 import { consumeChallenge, makeChallenge } from "@sallyport/control-plane/issuance/challenge.ts";
+import { renewableUntil } from "@sallyport/control-plane/issuance/check-renewal.ts";
 import { certificateValidity } from "@sallyport/control-plane/issuance/validity.ts";
 import { IssuerKeys } from "@sallyport/control-plane/issuers/issuer-keys.ts";
+import { trustedIssuer } from "@sallyport/control-plane/issuers/trusted-issuer.ts";
 import { isSallyportError } from "@sallyport/core/errors.ts";
 import type { Engagement } from "@sallyport/core/policy/engagement.ts";
 import { makeWorld } from "./support/world.ts";
@@ -12,6 +14,8 @@ const NOW = 1_800_000_000;
 
 describe("validity of a certificate", () => {
   const running = (end: number) => ({ start: NOW - 10, end, ended: null }) as Engagement;
+  const shorter = (certificateLifetime: number | null) =>
+    ({ ...running(NOW + 9999), certificateLifetime }) as Engagement;
   const ended = { start: 0, end: NOW + 90_000, ended: { at: NOW - 5, by: "", reason: "" } } as Engagement;
   const later = { start: NOW + 10, end: NOW + 90_000, ended: null } as Engagement;
   const rows: [
@@ -24,6 +28,21 @@ describe("validity of a certificate", () => {
     ["the lifetime", 3600, NOW + 7200, [running(NOW + 9999)], 3600],
     ["the ID token", 3600, NOW + 100.7, [running(NOW + 9999)], 100],
     ["the latest engagement that runs", 3600, NOW + 7200, [running(NOW + 50), running(NOW + 70)], 70],
+    [
+      "what the strictest running engagement allows",
+      3600,
+      NOW + 7200,
+      [shorter(900), shorter(null), shorter(60)],
+      60,
+    ],
+    ["the lifetime, which no engagement prolongs", 3600, NOW + 7200, [shorter(7200)], 3600],
+    [
+      "the lifetime, whatever an engagement that is over allowed",
+      3600,
+      NOW + 7200,
+      [running(NOW + 9999), { ...ended, certificateLifetime: 60 }],
+      3600,
+    ],
     ["5 minutes when all are over", 3600, NOW + 7200, [ended], 300],
     ["5 minutes when none has begun", 3600, NOW + 7200, [later], 300],
     ["5 minutes without any", 3600, NOW + 7200, [], 300],
@@ -34,6 +53,33 @@ describe("validity of a certificate", () => {
       assert.deepEqual(validity, { validAfter: NOW - 60, validBefore: NOW + expected });
     });
   }
+});
+
+describe("renewal of a sign-in", () => {
+  const issuer = { renewal: true, signInLifetime: 3600 };
+  const signIn = { issuedAt: NOW, authTime: NOW - 600, nonce: "n" };
+
+  it("is counted from when the person proved who they are, as far as the IdP tells", () => {
+    assert.equal(renewableUntil(issuer, signIn), NOW + 3000);
+    assert.equal(renewableUntil(issuer, { ...signIn, authTime: null }), NOW + 3600);
+    assert.equal(renewableUntil(issuer, { ...signIn, authTime: NOW + 60 }), NOW + 3600);
+  });
+
+  it("is off where the configuration says so, and for sign-ins that commit to no key", () => {
+    assert.equal(renewableUntil({ ...issuer, renewal: false }, signIn), null);
+    assert.equal(renewableUntil(issuer, { ...signIn, nonce: null }), null);
+  });
+
+  it("is pinned by hosts only where it is on", () => {
+    const [on, off] = Configuration.shape.issuers
+      .parse([
+        { name: "A", issuer: "https://a.test", clientId: "c" },
+        { name: "B", issuer: "https://b.test", clientId: "c", renewal: false },
+      ])
+      .map(trustedIssuer);
+    assert.deepEqual([on?.maxSignInAge, off?.maxSignInAge], [43_200, undefined]);
+    assert.ok(off !== undefined && !("maxSignInAge" in off));
+  });
 });
 
 describe("challenge", () => {

@@ -22,8 +22,11 @@ function token(changes: Partial<VerifiedIdToken> = {}): VerifiedIdToken {
     mfa: "none",
     acr: null,
     amr: [],
+    acrs: [],
     email: "Dana@Vendor.test",
     emailVerified: true,
+    lists: new Map(),
+    elsewhere: [],
     name: null,
     ...changes,
   };
@@ -96,8 +99,8 @@ describe("recognising who signed in", () => {
   it("knows staff, and only from the IdP that staff come from", async () => {
     const sam = { subject: "sam", email: "sec@acme.test" };
     await assert.rejects(who({ ...sam, issuer: OTHER }), notInvited(/not invited/));
-    assert.equal((await who(sam)).staff?.role, "admin");
-    assert.equal((await who({ ...sam, email: null })).staff?.role, "admin");
+    assert.equal((await who(sam)).staff?.roles[0], "admin");
+    assert.equal((await who({ ...sam, email: null })).staff?.roles[0], "admin");
     await assert.rejects(who({ ...sam, subject: "not-sam" }), notInvited(/already used/));
   });
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { listAuditEvents } from "@sallyport/control-plane/database/audit-events.ts";
+import { addCertificate } from "@sallyport/control-plane/database/certificates.ts";
 import { findEngagement } from "@sallyport/control-plane/database/engagements.ts";
 import { addHost } from "@sallyport/control-plane/database/hosts.ts";
 import { listMembers, saveMember } from "@sallyport/control-plane/database/members.ts";
@@ -102,6 +103,27 @@ describe("revoking", () => {
     assert.equal((await findEngagement(world.db, "web-work"))?.ended?.reason, "why");
     await request("engagement", "web-work");
     assert.equal((await listRevocations(world.db)).length, 2);
+  });
+
+  it("revokes the key of a certificate as well, so that nothing that it was renewed to goes on", async () => {
+    const [dana] = await listMembers(world.db);
+    const identity = { member_id: dana?.id ?? "", issuer: "https://i", subject: "s", key_fingerprint: KEY };
+    await addCertificate(world.db, {
+      serial: "7",
+      ...identity,
+      valid_after: 0,
+      valid_before: 9,
+      issued_at: 1,
+    });
+    const answer = await request("certificate", "7");
+    assert.deepEqual([answer.level, answer.target], ["certificate", "7"]);
+    assert.deepEqual(
+      announced.map(({ level, target }) => [level, target]),
+      [
+        ["certificate", "7"],
+        ["key", KEY],
+      ],
+    );
   });
 
   const unknown: [level: RevocationLevel, target: string][] = [

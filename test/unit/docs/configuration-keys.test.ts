@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Configuration } from "@sallyport/control-plane/config/configuration.ts";
-import { PolicyFile } from "@sallyport/control-plane/policy/policy-file.ts";
 import { LocalPolicy } from "@sallyport/core/policy/local-policy.ts";
+import { PolicyFile } from "@sallyport/core/policy/policy-file.ts";
 import { z } from "zod";
 import { AgentConfig } from "../../../agent/src/configuration/agent-config.ts";
 import { textOf } from "./markdown.ts";

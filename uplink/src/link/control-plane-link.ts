@@ -3,6 +3,7 @@ import {
   type HostEvent,
   type HostMessage,
   helloStatement,
+  KEYS_CAPABILITY,
   MAX_LINK_MESSAGE,
   parseLinkMessage,
   ServerMessage,
@@ -157,6 +158,7 @@ export class ControlPlaneLink {
       signature: sign(null, statement, this.#context.hostKey).toString("base64url"),
       bundleVersion: this.#context.bundleVersion(),
       revocationSequence: this.#context.revocationSequence(),
+      capabilities: [KEYS_CAPABILITY],
     };
     socket.send(JSON.stringify(hello));
     this.#saidHello = true;

@@ -1,6 +1,6 @@
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { sshdSettings, userCaKeysFile } from "../../enrolment/sshd-drop-in.ts";
-import { executableOf, processStat, uidOf } from "../../kernel/processes.ts";
+import { type SshdListener, sshdListeners } from "../../kernel/sshd-listeners.ts";
 import { check, error, type Found, ok, warning } from "../check.ts";
 import { effectiveSettings } from "../effective-settings.ts";
 import { mainConfigFile, readConfigLines } from "../sshd-config-lines.ts";
@@ -8,17 +8,11 @@ import { mainConfigFile, readConfigLines } from "../sshd-config-lines.ts";
 /** Clock ticks in a second, as /proc counts them on every Linux. */
 const TICKS = 100;
 
-interface SshdProcess {
-  pid: number;
-  /** As it calls itself: `sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups`. */
-  title: string;
-  /** Seconds since the epoch. */
-  startedAt: number;
-}
-
 /** The sshd that runs: has it read its configuration as it is now, and nothing else instead? */
 export const sshdProcessCheck = check("sshd-process", async ({ config, now }) => {
-  const listeners = sshdListeners(config.sshd, now());
+  const listeners = sshdListeners(config.sshd);
+  const uptime = Number(readFileSync("/proc/uptime", "latin1").split(" ")[0]);
+  const startedAt = ({ startTime }: SshdListener) => now() - uptime + startTime / TICKS;
   if (listeners.length === 0)
     return [
       warning(
@@ -33,36 +27,18 @@ export const sshdProcessCheck = check("sshd-process", async ({ config, now }) =>
   return listeners.flatMap((sshd) => {
     const found = [
       ...otherConfiguration(sshd, mainConfigFile(config.sshdDropIn), keywords),
-      ...stale(sshd, files, pidFile),
+      ...stale(sshd, startedAt(sshd), files, pidFile),
     ];
     return found.length > 0 ? found : [ok(`sshd (pid ${sshd.pid}) has read its configuration as it is now`)];
   });
 });
 
-/** Root's sshd processes that no other sshd started. */
-function sshdListeners(sshd: string, now: number): SshdProcess[] {
-  const uptime = Number(readFileSync("/proc/uptime", "latin1").split(" ")[0]);
-  return readdirSync("/proc").flatMap((name) => {
-    const pid = Number(name);
-    if (!Number.isInteger(pid) || executableOf(pid) !== sshd || uidOf(pid) !== 0) return [];
-    const stat = processStat(pid);
-    if (stat === null || executableOf(stat.parent) === sshd) return [];
-    const title = titleOf(pid);
-    // `sshd -t`, `sshd -T` and the like run for a moment.
-    return / -[tTG]\b/.test(title) ? [] : [{ pid, title, startedAt: now - uptime + stat.startTime / TICKS }];
-  });
-}
-
-function titleOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
-  } catch {
-    return "";
-  }
-}
-
 /** What sshd was told on its command line goes before every file. */
-function otherConfiguration({ pid, title }: SshdProcess, main: string, keywords: readonly string[]): Found[] {
+function otherConfiguration(
+  { pid, title }: SshdListener,
+  main: string,
+  keywords: readonly string[],
+): Found[] {
   const found: Found[] = [];
   const file = / -f ?(\S+)/.exec(title)?.[1];
   if (file !== undefined && file !== main)
@@ -85,8 +61,13 @@ function otherConfiguration({ pid, title }: SshdProcess, main: string, keywords:
   return found;
 }
 
-function stale(sshd: SshdProcess, files: readonly string[], pidFile: string | null): Found[] {
-  const readAt = lastRead(sshd, pidFile);
+function stale(
+  sshd: SshdListener,
+  startedAt: number,
+  files: readonly string[],
+  pidFile: string | null,
+): Found[] {
+  const readAt = lastRead(sshd.pid, startedAt, pidFile);
   const changed = files.filter(
     (file) => (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0) / 1000 > readAt,
   );
@@ -101,7 +82,7 @@ function stale(sshd: SshdProcess, files: readonly string[], pidFile: string | nu
 }
 
 /** sshd writes its pid file when it starts and when it reads its configuration anew (SIGHUP). */
-function lastRead({ pid, startedAt }: SshdProcess, pidFile: string | null): number {
+function lastRead(pid: number, startedAt: number, pidFile: string | null): number {
   if (pidFile === null || !existsSync(pidFile) || Number(readFileSync(pidFile, "latin1")) !== pid)
     return startedAt;
   return Math.max(startedAt, statSync(pidFile).mtimeMs / 1000);

@@ -3,6 +3,16 @@ import * as initial from "./0001-initial.ts";
 import * as grants from "./0002-grants.ts";
 import * as hostFacts from "./0003-host-facts.ts";
 import * as auditLog from "./0004-audit-log.ts";
+import * as replicas from "./0005-replicas.ts";
+import * as engagementVersions from "./0006-engagement-versions.ts";
+import * as approvals from "./0007-approvals.ts";
+import * as tokensAndGroups from "./0008-tokens-and-groups.ts";
+import * as keySuccessions from "./0009-key-successions.ts";
+import * as recordingRetention from "./0010-recording-retention.ts";
+import * as auditStreams from "./0011-audit-streams.ts";
+import * as sessionAssurance from "./0012-session-assurance.ts";
+import * as certificateKeys from "./0013-certificate-keys.ts";
+import * as sessionLists from "./0014-session-lists.ts";
 
 /** Every migration by name, in order. Released ones are never changed: add a file. */
 export const MIGRATIONS: Record<string, Migration> = {
@@ -10,4 +20,14 @@ export const MIGRATIONS: Record<string, Migration> = {
   "0002-grants": grants,
   "0003-host-facts": hostFacts,
   "0004-audit-log": auditLog,
+  "0005-replicas": replicas,
+  "0006-engagement-versions": engagementVersions,
+  "0007-approvals": approvals,
+  "0010-recording-retention": recordingRetention,
+  "0008-tokens-and-groups": tokensAndGroups,
+  "0009-key-successions": keySuccessions,
+  "0011-audit-streams": auditStreams,
+  "0012-session-assurance": sessionAssurance,
+  "0013-certificate-keys": certificateKeys,
+  "0014-session-lists": sessionLists,
 };

@@ -12,11 +12,13 @@ export class NodeSqliteDatabase implements SqliteDatabase {
   constructor(file: string) {
     // SQLite gives its -wal and -shm files the mode of the database.
     if (file !== ":memory:") closeSync(openSync(file, "a", 0o600));
+    // Waiting for another process inside SQLite would stop this one: see patient-connection.ts. Opening is another matter.
     this.#database = new DatabaseSync(file, { timeout: 5000 });
     this.#database.exec("PRAGMA journal_mode = WAL");
     // FULL: what was answered is on the disk. Revocations and recording positions depend on it.
     this.#database.exec("PRAGMA synchronous = FULL");
     this.#database.exec("PRAGMA foreign_keys = ON");
+    this.#database.exec("PRAGMA busy_timeout = 0");
   }
 
   prepare(sql: string): SqliteStatement {

@@ -1,11 +1,12 @@
 import type { IncomingMessage, Server } from "node:http";
+import type { Server as TlsServer } from "node:https";
 import type { Duplex } from "node:stream";
 import { HostMessage, MAX_LINK_MESSAGE, parseLinkMessage } from "@sallyport/core/messages/host-link.ts";
 import { type WebSocket, WebSocketServer } from "ws";
 import { hostById } from "../../database/hosts.ts";
 import { randomToken } from "../../environment.ts";
 import { errorFields } from "../../log.ts";
-import type { ConnectedHosts } from "../connected-hosts.ts";
+import type { HostConnections } from "../host-connections.ts";
 import { checkHello, type Hello } from "./check-hello.ts";
 import { CloseCode } from "./close-codes.ts";
 import { HostLink, type HostLinkNeeds } from "./host-link.ts";
@@ -16,11 +17,13 @@ const HELLO_MS = 10_000;
 /** What accepting links needs. `url` is the server's own, which hosts sign. */
 export interface AcceptNeeds extends HostLinkNeeds {
   url: string;
-  connected: ConnectedHosts;
+  connected: HostConnections;
+  /** Told of each block that arrives, for metrics. */
+  received?: (bytes: number) => void;
 }
 
 /** Accepts host links on an HTTP server. The returned function closes all of them. */
-export function acceptLinks(server: Server, needs: AcceptNeeds): { close(): Promise<void> } {
+export function acceptLinks(server: Server | TlsServer, needs: AcceptNeeds): { close(): Promise<void> } {
   const sockets = new WebSocketServer({
     noServer: true,
     maxPayload: MAX_LINK_MESSAGE,
@@ -65,6 +68,7 @@ function greet(socket: WebSocket, needs: AcceptNeeds): void {
   });
   socket.on("message", (data: Buffer, isBinary) => {
     if (socket.readyState !== socket.OPEN) return;
+    if (link !== undefined && isBinary) needs.received?.(data.length);
     if (link !== undefined) return isBinary ? link.block(data) : link.text(data.toString("utf8"));
     const hello = isChecking || isBinary ? undefined : parseHello(data);
     if (hello === undefined) return socket.close(CloseCode.malformed, "hello comes first");
@@ -72,7 +76,7 @@ function greet(socket: WebSocket, needs: AcceptNeeds): void {
     clearTimeout(tooLate);
     void open(socket, needs, hello, nonce).then((opened) => {
       link = opened;
-      link?.begin(hello);
+      link?.begin();
     });
   });
   socket.send(JSON.stringify({ type: "challenge", v: 1, server: needs.url, nonce }));

@@ -18,6 +18,8 @@ export class BundleFeed {
   readonly #acknowledgements = new Acknowledgements<true>();
   #sent: number;
   #acknowledged: number;
+  /** What the host was not sent after its sign-in, because the policy key was away. */
+  #owed: { hello: Hello; whole: boolean } | undefined;
   #queue: Promise<unknown> = Promise.resolve();
 
   constructor(needs: Needs, host: Host, hello: Hello) {
@@ -27,11 +29,17 @@ export class BundleFeed {
     this.#acknowledged = hello.bundleVersion;
   }
 
-  /** After sign-in: the bundle when the host's is not the current one or misses revocations, else a fresh lease. */
-  async begin(hello: Hello): Promise<void> {
+  /**
+   * After sign-in: the bundle when the host's is not the current one or misses revocations, or when it has to be the
+   * `whole` one, else a fresh lease. Where that fails, {@link renew} makes up for it.
+   */
+  async begin(hello: Hello, whole = false): Promise<void> {
+    this.#owed = { hello, whole };
     await this.#inOrder(async () => {
       const bundle = await this.#needs.bundles.current(this.#host, hello.bundleVersion);
-      if (bundle.version === hello.bundleVersion && bundle.revocationSequence <= hello.revocationSequence) {
+      const isCurrent =
+        bundle.version === hello.bundleVersion && bundle.revocationSequence <= hello.revocationSequence;
+      if (isCurrent && !whole) {
         this.#needs.send({
           type: "lease",
           jws: await this.#needs.bundles.lease(this.#host.id, bundle.version),
@@ -40,6 +48,16 @@ export class BundleFeed {
         this.#sent = bundle.version;
         this.#needs.send({ type: "bundle", jws: bundle.jws });
       }
+      this.#owed = undefined;
+    });
+  }
+
+  /** Sends the whole bundle although the host has it: another key signs it now. */
+  async resend(): Promise<void> {
+    await this.#inOrder(async () => {
+      const bundle = await this.#needs.bundles.current(this.#host);
+      this.#sent = bundle.version;
+      this.#needs.send({ type: "bundle", jws: bundle.jws });
     });
   }
 
@@ -59,6 +77,7 @@ export class BundleFeed {
 
   /** Prolongs the lease, or sends the whole bundle again to a host that has not said that it has it. */
   async renew(): Promise<void> {
+    if (this.#owed !== undefined) return this.begin(this.#owed.hello, this.#owed.whole);
     await this.#inOrder(async () => {
       if (this.#acknowledged >= this.#sent) {
         this.#needs.send({ type: "lease", jws: await this.#needs.bundles.lease(this.#host.id, this.#sent) });

@@ -5,7 +5,9 @@ import { HostMessage, MAX_BLOCK_UPLOAD, parseLinkMessage } from "@sallyport/core
 import type { Revocation } from "@sallyport/core/policy/revocation.ts";
 import { type Block, parseBlock } from "@sallyport/core/recording/block.ts";
 import type { WebSocket } from "ws";
+import type { Configuration } from "../../config/configuration.ts";
 import { type Host, hostById, noteFacts, touchHost } from "../../database/hosts.ts";
+import { notePinnedKeys } from "../../database/key-successions.ts";
 import type { Database } from "../../database/tables.ts";
 import { type Environment, seconds } from "../../environment.ts";
 import { errorFields } from "../../log.ts";
@@ -16,11 +18,13 @@ import { Acknowledgements } from "./acknowledgements.ts";
 import { BundleFeed } from "./bundle-feed.ts";
 import { type Hello, hostPublicKey } from "./check-hello.ts";
 import { CloseCode } from "./close-codes.ts";
+import { KeyFeed, type KeyFeedNeeds } from "./key-feed.ts";
 import { LinkSocket } from "./link-socket.ts";
 import { namedBlock } from "./named-block.ts";
 
 const ACK_MS = 2000;
 const TOUCH_MS = 60_000;
+const AGAIN_MS = 5000;
 /** At most so often it is said that something cannot be stored. */
 const TROUBLE_MS = 60_000;
 
@@ -28,6 +32,8 @@ const TROUBLE_MS = 60_000;
 export interface HostLinkNeeds {
   db: Database;
   environment: Environment;
+  config: Pick<Configuration, "approvals" | "hostCertificateLifetime">;
+  keys: KeyFeedNeeds["keys"];
   bundles: Pick<Bundles, "current" | "lease">;
   recordings: Pick<RecordingStore, "position" | "receive">;
   lease: number;
@@ -41,7 +47,11 @@ export class HostLink {
   readonly #key: KeyObject;
   readonly #feed: BundleFeed;
   readonly #revocations = new Acknowledgements<string[]>();
+  readonly #keys: KeyFeed;
   readonly #leases: NodeJS.Timeout;
+  readonly #hello: Hello;
+  #begun = false;
+  #again: NodeJS.Timeout | undefined;
   #texts: Promise<void> = Promise.resolve();
   #touchedAt = 0;
   #troubleAt = Number.NEGATIVE_INFINITY;
@@ -56,18 +66,21 @@ export class HostLink {
       host,
       hello,
     );
+    this.#hello = hello;
+    this.#keys = new KeyFeed(needs, host, hello, (message) => this.#socket.send(message));
     this.#leases = setInterval(() => void this.#guard(this.#renew()), (needs.lease * 1000) / 3);
     socket.on("close", () => {
       clearInterval(this.#leases);
+      clearTimeout(this.#again);
       this.#feed.close();
       this.#revocations.close();
     });
   }
 
   /** Welcomes the host and brings it up to date. */
-  begin(hello: Hello): void {
+  begin(): void {
     this.#socket.send({ type: "welcome", clock: this.#needs.environment.clock() / 1000 });
-    void this.#guard(this.#feed.begin(hello));
+    void this.tellKeys();
     void this.#note(this.#touch());
   }
 
@@ -109,6 +122,12 @@ export class HostLink {
     return acknowledged;
   }
 
+  /** Tells the host of keys that follow keys, with the bundle that goes with them. */
+  async tellKeys(): Promise<void> {
+    await this.#guard(this.#tell());
+    await this.#note(this.#keys.certify());
+  }
+
   hintKeys(issuer: string, kid: string): void {
     if (issuer.length <= 500 && kid.length <= 255) this.#socket.send({ type: "jwks-hint", issuer, kid });
   }
@@ -134,7 +153,17 @@ export class HostLink {
         return this.#revocations.resolve(message.sequence, message.endedSessions);
       case "bundle-ack":
         return this.#feed.acknowledged(message.version);
+      case "keys-pinned":
+        return notePinnedKeys(
+          this.#needs.db,
+          this.host.id,
+          message.keys,
+          seconds(this.#needs.environment.clock),
+        );
+      case "ssh-host-keys":
+        return this.#note(this.#keys.held(message.keys));
       case "heartbeat":
+        await this.#note(this.#keys.certifyNowAndThen());
         return this.#note(this.#heardFrom(message.facts));
     }
   }
@@ -211,11 +240,31 @@ export class HostLink {
     await touchHost(this.#needs.db, this.host.id, seconds(this.#needs.environment.clock));
   }
 
+  #tell(): Promise<void> {
+    return this.#keys.tell(async (whole) => {
+      const first = !this.#begun;
+      this.#begun = true;
+      if (first) await this.#feed.begin(this.#hello, whole);
+      else if (whole) await this.#feed.resend();
+    });
+  }
+
+  /** The policy key is away: recordings and events go on, and policy follows when it is back. */
+  #tryAgain(error: unknown): void {
+    this.#cannotStore({ key: "policy" }, error);
+    clearTimeout(this.#again);
+    this.#again = setTimeout(
+      () => void this.#guard(this.#tell().then(() => this.#renew())),
+      AGAIN_MS,
+    ).unref();
+  }
+
   /** What fails on our side ends the link: the host connects again and goes on from what is stored. */
   async #guard(work: Promise<unknown>): Promise<void> {
     try {
       await work;
     } catch (error) {
+      if (isSallyportError(error, "key-unavailable")) return this.#tryAgain(error);
       this.#needs.environment.log.error("host link failed", { host: this.host.name, ...errorFields(error) });
       this.close(CloseCode.internalError, "internal error: connect again");
     }

@@ -2,6 +2,7 @@ import { EndEngagementRequest } from "@sallyport/core/messages/client-api.ts";
 import { EndEngagementResponse, EngagementView } from "@sallyport/core/messages/engagements.ts";
 import type { Engagement, Member } from "@sallyport/core/policy/engagement.ts";
 import { z } from "zod";
+import { currentVersions } from "../../database/engagement-versions.ts";
 import { findEngagement, listEngagements } from "../../database/engagements.ts";
 import { type Host, listHosts } from "../../database/hosts.ts";
 import { listMembers } from "../../database/members.ts";
@@ -10,6 +11,7 @@ import { endEngagement, engagementNotFound } from "../../policy/end-engagement.t
 import { engagementState, selects } from "../../policy/host-selection.ts";
 import type { Api } from "../api.ts";
 import { actorName } from "../caller.ts";
+import { publish } from "../publish.ts";
 import type { Services } from "../services.ts";
 import { type Sight, seesEngagement, sightOf } from "../sight.ts";
 
@@ -63,12 +65,11 @@ export function engagementRoutes(api: Api, services: Services): void {
       errors: ["not-found", "conflict"],
     },
     async ({ params, body, caller }) => {
-      const { id } = await visibleEngagement(services, sightOf(caller, "engagements:end"), params.name);
+      const engagement = await visibleEngagement(services, sightOf(caller, "engagements:end"), params.name);
+      const { id, hosts } = engagement;
       const by = actorName(caller);
       const ended = await endEngagement({ db, environment }, { nameOrId: id, by, reason: body.reason });
-      const have = await services.hosts.publishBundles();
-      const hosts = (await listHosts(db)).map(({ id, name }) => ({ host: name, acknowledged: have.has(id) }));
-      return { ...ended, state: "ended", hosts };
+      return { ...ended, state: "ended", hosts: await publish(services, hosts) };
     },
   );
 }
@@ -88,8 +89,15 @@ async function describe(
   const now = seconds(environment.clock);
   const hosts = await listHosts(db);
   const members = new Map((await listMembers(db)).map((member) => [member.id, member]));
+  const versions = await currentVersions(db);
   return engagements.map((engagement) =>
-    view(engagement, hosts, visibleMembers(engagement, members, sight), now),
+    view(
+      engagement,
+      versions.get(engagement.id) ?? 0,
+      hosts,
+      visibleMembers(engagement, members, sight),
+      now,
+    ),
   );
 }
 
@@ -107,6 +115,7 @@ function visibleMembers(
 
 function view(
   engagement: Engagement,
+  version: number,
   hosts: readonly Host[],
   members: readonly Member[],
   now: number,
@@ -117,6 +126,7 @@ function view(
   return {
     ...rest,
     approval: { ...rest.approval, granted },
+    version,
     state: engagementState(engagement, now),
     members: members.map(({ id, name, email, account }) => ({ id, name, email, account })),
     hosts: hosts.filter((host) => selects(selector, host)).map((host) => host.name),

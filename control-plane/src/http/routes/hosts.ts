@@ -24,13 +24,14 @@ export function hostRoutes(api: Api, services: Services): void {
     async ({ caller }) => {
       const { all, sponsor } = sightOf(caller, "hosts:read");
       const hosts = await listHosts(services.db);
-      if (all) return hosts.map((host) => view(services, host));
-      if (sponsor === undefined) return ownHosts(services, caller, hosts);
+      const connected = await services.hosts.connected();
+      if (all) return hosts.map((host) => view(host, connected));
+      if (sponsor === undefined) return ownHosts(services, caller, hosts, connected);
       const sight = { all, sponsor, memberId: undefined };
       const sponsored = (await listEngagements(services.db)).filter((one) => seesEngagement(sight, one));
       return hosts
         .filter((host) => sponsored.some((engagement) => selects(engagement.hosts, host)))
-        .map((host) => view(services, host));
+        .map((host) => view(host, connected));
     },
   );
 
@@ -51,7 +52,7 @@ export function hostRoutes(api: Api, services: Services): void {
   );
 }
 
-function view({ hosts: connected }: Services, host: Host): z.infer<typeof HostView> {
+function view(host: Host, connected: ReadonlySet<string>): z.infer<typeof HostView> {
   const { id, name, address, port, labels, enrolledAt, lastSeenAt, bundleVersion, facts } = host;
   return {
     id,
@@ -59,7 +60,7 @@ function view({ hosts: connected }: Services, host: Host): z.infer<typeof HostVi
     address,
     port,
     labels,
-    connected: connected.isConnected(id),
+    connected: connected.has(id),
     enrolledAt,
     lastSeenAt,
     bundleVersion,
@@ -71,12 +72,13 @@ async function ownHosts(
   services: Services,
   { member }: Caller,
   hosts: readonly Host[],
+  connected: ReadonlySet<string>,
 ): Promise<z.infer<typeof HostView>[]> {
   const engagements = await listEngagements(services.db, member?.id ?? "");
   const now = seconds(services.environment.clock);
   const reachable = new Map(reachableHosts(member, engagements, hosts, now).map((host) => [host.name, host]));
   return hosts.flatMap(({ id, name }) => {
     const host = reachable.get(name);
-    return host === undefined ? [] : [{ id, ...host, connected: services.hosts.isConnected(id) }];
+    return host === undefined ? [] : [{ id, ...host, connected: connected.has(id) }];
   });
 }

@@ -1,4 +1,5 @@
 import { LastRefusal, Me } from "@sallyport/core/messages/client-api.ts";
+import { requestBehindRefusal } from "../../approvals/views.ts";
 import { audit } from "../../audit/audit.ts";
 import { deleteApiToken } from "../../database/api-tokens.ts";
 import { lastRefusal } from "../../database/host-events.ts";
@@ -15,6 +16,7 @@ export function meRoutes(api: Api, { db, environment }: Services): void {
       method: "get",
       path: "/me",
       access: "self",
+      takesTokens: true,
       summary: "Who is signed in, and what hangs on it",
       answer: { status: 200, schema: Me, description: "The signed-in person." },
     },
@@ -38,6 +40,7 @@ export function meRoutes(api: Api, { db, environment }: Services): void {
         code: last.event.code ?? "unknown",
         told: last.event.told,
         detail: last.event.detail,
+        request: await requestBehindRefusal(db, caller.member?.id, last.event, seconds(environment.clock)),
       };
       return { refusal: refusal ?? null };
     },
@@ -48,6 +51,7 @@ export function meRoutes(api: Api, { db, environment }: Services): void {
       method: "delete",
       path: "/token",
       access: "self",
+      takesTokens: true,
       summary: "Sign out: makes the token of this request worthless",
       answer: { status: 204, description: "Signed out." },
     },

@@ -1,20 +1,20 @@
-import { SallyportError } from "@sallyport/core/errors.ts";
 import { LoggedRecording } from "@sallyport/core/messages/audit-log.ts";
 import { SessionSummary } from "@sallyport/core/messages/client-api.ts";
+import { SessionEvent } from "@sallyport/core/messages/recordings.ts";
 import { EXPORT_FORMATS } from "@sallyport/core/recording/export.ts";
 import { z } from "zod";
 import { audit } from "../../audit/audit.ts";
-import { listEngagements } from "../../database/engagements.ts";
-import { hostById } from "../../database/hosts.ts";
-import { recordingPosition } from "../../database/recordings.ts";
-import { listSessions, type SessionFilter, sessionById } from "../../database/sessions.ts";
-import { recordingFile } from "../../recordings/recording-files.ts";
-import { exportStream, recordingStream } from "../../recordings/recording-streams.ts";
+import { listSessions } from "../../database/sessions.ts";
+import { errorFields } from "../../log.ts";
+import { asStream, exportedFrames, untilDamage } from "../../recordings/recording-streams.ts";
+import { eventsOf } from "../../recordings/session-events.ts";
+import { storedFrames } from "../../recordings/stored-blocks.ts";
 import { resolveMember } from "../../revocations/resolve-target.ts";
 import type { Api } from "../api.ts";
-import { actorName, type Caller } from "../caller.ts";
+import { actorName } from "../caller.ts";
 import type { Services } from "../services.ts";
-import { type Sight, sightOf } from "../sight.ts";
+import { sightOf } from "../sight.ts";
+import { storageOf, visibleRecording, visibleSession, visibleSessions } from "../visible-recordings.ts";
 import { loggedRecording } from "./recording-inclusion.ts";
 
 const ListQuery = z.object({
@@ -78,17 +78,22 @@ export function sessionRoutes(api: Api, services: Services): void {
         status: 200,
         type: "application/vnd.sallyport.recording",
         description:
-          "Blocks, as docs/formats/recording.md has them. The host's key is in `x-sallyport-host-key`.",
+          "Blocks, as docs/formats/recording.md has them; less than `x-sallyport-length` bytes where the stored ones are damaged. The host's key is in `x-sallyport-host-key`.",
       },
-      errors: ["not-found"],
+      errors: ["not-found", "recording-deleted"],
     },
     async ({ context, params, caller }) => {
-      const { session, stored, hostKey, file } = await visibleRecording(services, params.id, caller);
+      const recording = await visibleRecording(services, params.id, caller);
+      const { session, stored, name, hostKey } = recording;
+      const storage = storageOf(services, recording);
       const data = { session: session.id };
       await audit(db, environment, { type: "recording-viewed", actor: actorName(caller), data });
-      return context.body(recordingStream(file, stored.length), 200, {
+      const bytes = untilDamage(storage.read(name, 0, stored.length), (error) =>
+        environment.log.error("stored recording damaged", { session: session.id, ...errorFields(error) }),
+      );
+      return context.body(asStream(bytes), 200, {
         "content-type": "application/vnd.sallyport.recording",
-        "content-length": String(stored.length),
+        "x-sallyport-length": String(stored.length),
         "x-sallyport-host-key": hostKey,
         "x-sallyport-complete": stored.complete === 1 ? "true" : "false",
       });
@@ -114,6 +119,24 @@ export function sessionRoutes(api: Api, services: Services): void {
   api.add(
     {
       method: "get",
+      path: "/sessions/{id}/events",
+      access: "recordings:read",
+      summary: "What its host told of a session besides the recording, oldest first",
+      params: ById,
+      answer: { status: 200, schema: z.array(SessionEvent), description: "At most 10,000 events." },
+      errors: ["not-found"],
+    },
+    async ({ params, caller }) => {
+      const { session, name } = await visibleRecording(services, params.id, caller);
+      const data = { session: session.id, format: "events" };
+      await audit(db, environment, { type: "recording-exported", actor: actorName(caller), data });
+      return (await eventsOf(db, session, name.hostId)).told;
+    },
+  );
+
+  api.add(
+    {
+      method: "get",
       path: "/sessions/{id}/export",
       access: "recordings:read",
       summary: "The recording in another format",
@@ -122,15 +145,19 @@ export function sessionRoutes(api: Api, services: Services): void {
       answer: {
         status: 200,
         type: "*/*",
-        description: "As `format` says: asciicast v2 or v3, text, or raw output.",
+        description:
+          "As `format` says: asciicast v2 or v3 with what the host told as markers, text, or raw output.",
       },
-      errors: ["not-found"],
+      errors: ["not-found", "recording-deleted"],
     },
     async ({ context, params, query: { format }, caller }) => {
-      const { session, stored, file } = await visibleRecording(services, params.id, caller);
+      const recording = await visibleRecording(services, params.id, caller);
+      const { session, stored, name } = recording;
+      const frames = storedFrames(storageOf(services, recording), name, stored.length);
+      const { markers } = await eventsOf(db, session, name.hostId);
       const data = { session: session.id, format };
       await audit(db, environment, { type: "recording-exported", actor: actorName(caller), data });
-      return context.body(exportStream(file, stored.length, format), 200, {
+      return context.body(asStream(exportedFrames(frames, format, markers)), 200, {
         "content-type": CONTENT_TYPES[format],
         "x-sallyport-complete": stored.complete === 1 ? "true" : "false",
       });
@@ -145,40 +172,7 @@ const CONTENT_TYPES = {
   raw: "application/octet-stream",
 };
 
-async function visibleSession(services: Services, id: string, sight: Sight): Promise<SessionSummary> {
-  const session = await sessionById(services.db, id);
-  const visible = await visibleSessions(services, sight);
-  const isVisible =
-    visible === undefined ||
-    (session !== undefined &&
-      (session.member.id === visible.memberId || visible.engagementIds.includes(session.engagement.id)));
-  if (session === undefined || !isVisible) throw sessionNotFound();
-  return session;
-}
-
-async function visibleRecording(services: Services, id: string, caller: Caller) {
-  const session = await visibleSession(services, id, sightOf(caller, "recordings:read"));
-  const stored = await recordingPosition(services.db, session.id);
-  const host = stored && (await hostById(services.db, stored.host_id));
-  if (stored === undefined || host === undefined) throw sessionNotFound();
-  const file = recordingFile(services.recordingsDirectory, stored.host_id, session.id);
-  return { session, stored, hostKey: host.hostKey, file };
-}
-
-/** Whose sessions are in sight; undefined means everybody's. */
-async function visibleSessions({ db }: Services, sight: Sight): Promise<SessionFilter["visible"]> {
-  if (sight.all) return undefined;
-  const { memberId, sponsor } = sight;
-  const sponsored =
-    sponsor === undefined ? [] : (await listEngagements(db)).filter((one) => one.sponsor === sponsor);
-  return { memberId, engagementIds: sponsored.map(({ id }) => id) };
-}
-
 /** For a list, an unknown member is a list of nothing. */
 async function memberIdOrNone(services: Services, text: string): Promise<string> {
   return resolveMember(services.db, text).catch(() => "none");
-}
-
-function sessionNotFound(): SallyportError {
-  return new SallyportError("not-found", "There is no such session. `sallyport sessions` lists them.");
 }

@@ -3,6 +3,8 @@ import {
   CertificateResponse,
   ChallengeResponse,
   ClientConfiguration,
+  RenewalRequest,
+  RenewalResponse,
 } from "@sallyport/core/messages/client-api.ts";
 import { EnrolRequest, EnrolResponse } from "@sallyport/core/messages/enrolment.ts";
 import { Trust } from "@sallyport/core/messages/trust.ts";
@@ -10,10 +12,21 @@ import { seconds } from "../../environment.ts";
 import { enrolHost } from "../../hosts/enrol-host.ts";
 import { makeChallenge } from "../../issuance/challenge.ts";
 import { issueCertificate } from "../../issuance/issue-certificate.ts";
-import { caLine } from "../../keys/keys.ts";
-import { trustDocument } from "../../keys/trust.ts";
+import { renewCertificate } from "../../issuance/renew-certificate.ts";
+import type { IssuerConfiguration } from "../../issuers/issuer-configuration.ts";
+import { hostCaLines, trustDocument } from "../../keys/trust.ts";
 import type { Api } from "../api.ts";
 import type { Services } from "../services.ts";
+
+/** What a client needs to know of an issuer. Anybody can read it. */
+function offeredIssuer(issuer: IssuerConfiguration): ClientConfiguration["issuers"][number] {
+  const { clientId, clientSecret, redirectPorts, scope, acrValues, hints, maxAge, domains, name } = issuer;
+  const { renewal } = issuer;
+  return {
+    ...{ issuer: issuer.issuer, clientId, clientSecret, redirectPorts },
+    ...{ scope, acrValues, hints, maxAge, domains, name, renewal },
+  };
+}
 
 /** Routes that need no sign-in: what a client or a host does first. */
 export function signInRoutes(api: Api, services: Services): void {
@@ -29,14 +42,8 @@ export function signInRoutes(api: Api, services: Services): void {
     },
     (): ClientConfiguration => ({
       v: 1,
-      issuers: config.issuers.map(({ issuer, clientId, scope, acrValues, name }) => ({
-        issuer,
-        clientId,
-        scope,
-        acrValues,
-        name,
-      })),
-      hostCaKeys: [caLine(keys.hostCa, "sallyport-host-ca")],
+      issuers: config.issuers.map(offeredIssuer),
+      hostCaKeys: hostCaLines(keys),
       now: seconds(environment.clock),
     }),
   );
@@ -93,6 +100,29 @@ export function signInRoutes(api: Api, services: Services): void {
       ],
     },
     ({ body, address }) => issueCertificate(services, body, address),
+  );
+
+  api.add(
+    {
+      method: "post",
+      path: "/certificates/renew",
+      access: "public",
+      limited: true,
+      summary: "Renew the certificate of a sign-in with a fresh ID token of the same person",
+      body: RenewalRequest,
+      answer: { status: 201, schema: RenewalResponse, description: "A certificate for the same key." },
+      errors: [
+        "challenge-unknown",
+        "token-invalid",
+        "issuer-unreachable",
+        "binding-invalid",
+        "proof-invalid",
+        "not-invited",
+        "forbidden",
+        "conflict",
+      ],
+    },
+    ({ body, address }) => renewCertificate(services, body, address),
   );
 
   api.add(

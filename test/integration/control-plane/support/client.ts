@@ -22,16 +22,17 @@ export interface Answer {
   message: string;
 }
 
-/** Calls the API. */
+/** Calls the API; `base` is what stands in front of `path`. */
 export async function call(
   url: string,
   method: string,
   path: string,
-  options: { token?: string; body?: unknown } = {},
+  options: { token?: string; body?: unknown; base?: string; headers?: Record<string, string> } = {},
 ): Promise<Answer> {
-  const response = await fetch(`${url}/api/v1${path}`, {
+  const response = await fetch(`${url}${options.base ?? "/api/v1"}${path}`, {
     method,
     headers: {
+      ...options.headers,
       ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }),
       ...(options.body === undefined ? {} : { "content-type": "application/json" }),
     },

@@ -7,7 +7,9 @@ import { openDatabase } from "@sallyport/control-plane/database/open-database.ts
 import type { Database } from "@sallyport/control-plane/database/tables.ts";
 import { type Environment, systemRandom } from "@sallyport/control-plane/environment.ts";
 import { JoinTokenRequest, makeJoinToken } from "@sallyport/control-plane/hosts/join-token.ts";
+import type { ObjectsLocation } from "@sallyport/control-plane/objects/objects-url.ts";
 import { openStore } from "@sallyport/control-plane/store.ts";
+import { freshDatabase, onPostgres } from "../../../fixtures/postgres.ts";
 import { type Account, startIdentityProvider, type TestIdentityProvider } from "./identity-provider.ts";
 
 /** One control plane with its IdP on loopback, and a directory that goes when it stops. */
@@ -18,6 +20,9 @@ export interface TestControlPlane {
   directory: string;
   /** Moves the control plane's clock. */
   clock: { offset: number };
+  /** Of its PostgreSQL database, where the suite runs on one. */
+  databaseUrl: string | undefined;
+  environment: Environment;
   /** A second connection to its database. */
   database(): Promise<Database>;
   joinToken(name: string, labels?: Record<string, string>): Promise<string>;
@@ -64,7 +69,10 @@ engagements:
     contact: sec@acme.test
 `;
 
-export async function startTestControlPlane(options: { lease?: number } = {}): Promise<TestControlPlane> {
+/** `postgres`: on PostgreSQL whatever the suite runs on. `config`: more keys of the configuration file. `objects`: a bucket. */
+export async function startTestControlPlane(
+  options: { lease?: number; postgres?: boolean; config?: object; objects?: ObjectsLocation } = {},
+): Promise<TestControlPlane> {
   const idp = await startIdentityProvider();
   for (const account of ACCOUNTS) idp.accounts.set(account.sub, account);
   const directory = mkdtempSync(join(tmpdir(), "sallyport-cp-"));
@@ -90,10 +98,13 @@ export async function startTestControlPlane(options: { lease?: number } = {}): P
       { email: "audit@acme.test", role: "auditor" },
     ],
     policyFile,
+    ...options.config,
   });
   // Shorter than a configuration file may say, so that no test waits long.
   const config = { ...parsed, lease: options.lease ?? parsed.lease };
-  const running = await startControlPlane(config, environment);
+  const fresh = onPostgres || options.postgres === true ? await freshDatabase() : undefined;
+  const databaseUrl = fresh?.url;
+  const running = await startControlPlane(config, environment, databaseUrl, options.objects);
   const port = Number(new URL(running.url).port);
   const test: TestControlPlane = {
     url: running.url,
@@ -102,9 +113,11 @@ export async function startTestControlPlane(options: { lease?: number } = {}): P
     directory: dataDirectory,
     clock,
     running,
-    database: () => openDatabase(join(dataDirectory, "sallyport.db")),
+    databaseUrl,
+    environment,
+    database: () => openDatabase(databaseUrl ?? join(dataDirectory, "sallyport.db")),
     joinToken: async (name, labels = {}) => {
-      const { db, keys } = await openStore(config);
+      const { db, keys } = await openStore(config, databaseUrl);
       const request = JoinTokenRequest.parse({ name, address: "127.0.0.1", port: 7302, labels });
       const url = running.url;
       const token = await makeJoinToken(
@@ -119,11 +132,12 @@ export async function startTestControlPlane(options: { lease?: number } = {}): P
     restart: async () => {
       await test.running.close();
       const again = { ...config, listen: { ...config.listen, port }, url: running.url };
-      test.running = await startControlPlane(again, environment);
+      test.running = await startControlPlane(again, environment, databaseUrl, options.objects);
     },
     close: async () => {
       await test.running.close();
       await idp.close();
+      await fresh?.drop();
       rmSync(directory, { recursive: true, force: true });
     },
   };

@@ -111,7 +111,7 @@ export async function connect(
 export function makeRecording(
   host: Pick<TestHost, "id" | "name" | "key">,
   member: { id: string; issuer: string; subject: string },
-  options: { outputs?: string[]; serial?: string } = {},
+  options: { outputs?: string[]; serial?: string; start?: Partial<StartRecord> } = {},
 ): { session: SessionId; blocks: Block[]; start: StartRecord } {
   const session = SessionId.parse(makeId("ses", Date.now(), randomBytes(10)));
   const start: StartRecord = {
@@ -131,6 +131,7 @@ export function makeRecording(
     command: null,
     terminal: { term: "xterm", columns: 80, rows: 24 },
     startedAt: Date.now(),
+    ...options.start,
   };
   const end: EndRecord = {
     v: 1,

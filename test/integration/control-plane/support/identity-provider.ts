@@ -10,6 +10,7 @@ export interface Account {
   emailVerified: boolean;
   name: string;
   amr: string[];
+  groups?: string[];
 }
 
 export const REDIRECT_URI = "http://127.0.0.1/callback";
@@ -20,6 +21,8 @@ export interface TestIdentityProvider {
   accounts: Map<string, Account>;
   /** Its signing key, for tests that forge tokens. */
   signingKey: { privateKey: KeyObject; publicKey: KeyObject; kid: string };
+  /** Changes what it answers, as a hostile or broken one would; undefined leaves it alone. */
+  rewrite: ((path: string, body: Record<string, unknown>) => Record<string, unknown>) | undefined;
   close(): Promise<void>;
 }
 
@@ -35,12 +38,15 @@ export async function startIdentityProvider(): Promise<TestIdentityProvider> {
     token_endpoint_auth_method: "none" as const,
     application_type: "native" as const,
     redirect_uris: [REDIRECT_URI],
+    grant_types: ["authorization_code", "refresh_token"],
   });
   const provider = new Provider(issuer, {
     clients: [client("sallyport-cli"), client("another-app")],
     jwks: { keys: [{ ...privateKey.export({ format: "jwk" }), kid, alg: "RS256", use: "sig" }] },
-    claims: { openid: ["sub", "amr"], email: ["email", "email_verified"], profile: ["name"] },
+    claims: { openid: ["sub", "amr"], email: ["email", "email_verified"], profile: ["name", "groups"] },
     conformIdTokenClaims: false,
+    issueRefreshToken: async () => true,
+    rotateRefreshToken: true,
     features: { devInteractions: { enabled: false } },
     cookies: { keys: ["test"] },
     pkce: { required: () => true },
@@ -48,9 +54,16 @@ export async function startIdentityProvider(): Promise<TestIdentityProvider> {
     findAccount: (_context, sub) => {
       const account = accounts.get(sub);
       if (account === undefined) return undefined;
-      const { email, emailVerified, name } = account;
-      return { accountId: sub, claims: () => ({ sub, email, email_verified: emailVerified, name }) };
+      const { email, emailVerified, name, groups = [] } = account;
+      const claims = { sub, email, email_verified: emailVerified, name, groups };
+      return { accountId: sub, claims: () => claims };
     },
+  });
+  provider.use(async (context, next) => {
+    await next();
+    const body: unknown = context.body;
+    if (idp.rewrite !== undefined && typeof body === "object" && body !== null)
+      context.body = idp.rewrite(context.path, body as Record<string, unknown>);
   });
   const callback = provider.callback();
   server.on("request", (request, response) => {
@@ -77,9 +90,10 @@ export async function startIdentityProvider(): Promise<TestIdentityProvider> {
       );
     })();
   });
-  return {
+  const idp: TestIdentityProvider = {
     issuer,
     accounts,
+    rewrite: undefined,
     signingKey: { privateKey, publicKey, kid },
     close: () =>
       new Promise((resolve) => {
@@ -87,4 +101,5 @@ export async function startIdentityProvider(): Promise<TestIdentityProvider> {
         server.closeAllConnections();
       }),
   };
+  return idp;
 }

@@ -1,6 +1,12 @@
 import * as oidc from "openid-client";
 import { REDIRECT_URI } from "./identity-provider.ts";
 
+/** What the IdP gives for a sign-in, or for a refresh token. */
+export interface Tokens {
+  idToken: string;
+  refreshToken: string;
+}
+
 /** Signs in by the authorization code flow with PKCE, as the command line does, and returns the ID token. */
 export async function signInAtIdp(
   issuer: string,
@@ -8,9 +14,23 @@ export async function signInAtIdp(
   nonce: string,
   clientId = "sallyport-cli",
 ): Promise<string> {
-  const config = await oidc.discovery(new URL(issuer), clientId, undefined, oidc.None(), {
-    execute: [oidc.allowInsecureRequests],
-  });
+  return (await tokensAtIdp(issuer, sub, nonce, clientId)).idToken;
+}
+
+/** Trades a refresh token for fresh tokens. */
+export async function refreshAtIdp(issuer: string, refreshToken: string): Promise<Tokens> {
+  const config = await discover(issuer, "sallyport-cli");
+  return tokensOf(await oidc.refreshTokenGrant(config, refreshToken));
+}
+
+/** The same sign-in, with the refresh token. */
+export async function tokensAtIdp(
+  issuer: string,
+  sub: string,
+  nonce: string,
+  clientId = "sallyport-cli",
+): Promise<Tokens> {
+  const config = await discover(issuer, clientId);
   const verifier = oidc.randomPKCECodeVerifier();
   const start = oidc.buildAuthorizationUrl(config, {
     redirect_uri: REDIRECT_URI,
@@ -21,16 +41,22 @@ export async function signInAtIdp(
     login_hint: sub,
   });
   const callback = await followRedirects(start);
-  const tokens = await oidc.authorizationCodeGrant(config, callback, {
-    pkceCodeVerifier: verifier,
-    expectedNonce: nonce,
-  });
+  const checks = { pkceCodeVerifier: verifier, expectedNonce: nonce };
+  return tokensOf(await oidc.authorizationCodeGrant(config, callback, checks));
+}
+
+function discover(issuer: string, clientId: string): Promise<oidc.Configuration> {
+  const execute = [oidc.allowInsecureRequests];
+  return oidc.discovery(new URL(issuer), clientId, undefined, oidc.None(), { execute });
+}
+
+function tokensOf(tokens: oidc.TokenEndpointResponse): Tokens {
   if (tokens.id_token === undefined) throw new Error("the IdP sent no ID token");
-  return tokens.id_token;
+  return { idToken: tokens.id_token, refreshToken: tokens.refresh_token ?? "" };
 }
 
 /** A browser, as far as it is needed: follows redirects and keeps cookies until the redirect URI is reached. */
-async function followRedirects(start: URL): Promise<URL> {
+export async function followRedirects(start: URL): Promise<URL> {
   const cookies = new Map<string, string>();
   let at = start;
   for (let hop = 0; hop < 20; hop++) {

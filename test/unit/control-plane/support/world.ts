@@ -2,8 +2,9 @@ import { randomBytes } from "node:crypto";
 import { openDatabase } from "@sallyport/control-plane/database/open-database.ts";
 import type { Database } from "@sallyport/control-plane/database/tables.ts";
 import type { Environment } from "@sallyport/control-plane/environment.ts";
+import { freshDatabase, onPostgres } from "../../../fixtures/postgres.ts";
 
-/** A database in memory, a clock that stands still until it is moved, and no log. */
+/** A database of its own, in memory or at a PostgreSQL server; a clock that stands still until it is moved, and no log. */
 export interface World {
   db: Database;
   environment: Environment;
@@ -19,7 +20,20 @@ export async function makeWorld(): Promise<World> {
     random: (length) => randomBytes(length),
     log,
   };
-  return { db: await openDatabase(":memory:"), environment, time };
+  return { db: await emptyDatabase(), environment, time };
+}
+
+/** A database that is gone once it is closed. */
+async function emptyDatabase(): Promise<Database> {
+  if (!onPostgres) return openDatabase(":memory:");
+  const { url, drop } = await freshDatabase();
+  const db = await openDatabase(url);
+  const destroy = db.destroy.bind(db);
+  db.destroy = async () => {
+    await destroy();
+    await drop();
+  };
+  return db;
 }
 
 /** A policy file with one member and one engagement; `extra` goes into the engagement. */

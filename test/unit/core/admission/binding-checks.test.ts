@@ -46,7 +46,6 @@ describe("the binding of a token to a certificate's key", () => {
   });
 
   const nonces: [what: string, nonce: unknown][] = [
-    ["none", undefined],
     ["empty", ""],
     ["another key's", bindingNonce(other)],
     ["the same key's with another random part", bindingNonce(makeBinding(upk, new Uint8Array(32)))],
@@ -59,6 +58,15 @@ describe("the binding of a token to a certificate's key", () => {
       assert.equal(await codeOf(prove({ binding, claims: { nonce } })), "nonce-mismatch");
     });
   }
+
+  it("is brokered without any nonce, and bound with the right one", async () => {
+    assert.equal((await prove({ binding, claims: { nonce: undefined } })).assurance, "brokered");
+    assert.equal((await prove({ binding })).assurance, "bound");
+  });
+
+  it("is refused as token-malformed: a nonce that is null", async () => {
+    assert.equal(await codeOf(prove({ binding, claims: { nonce: null } })), "token-malformed");
+  });
 
   it("is refused as binding-key-mismatch: somebody else's token and binding in a certificate for my key", async () => {
     assert.equal(await codeOf(prove({ binding: other })), "binding-key-mismatch");

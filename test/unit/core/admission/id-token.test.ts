@@ -27,6 +27,7 @@ describe("an ID token", () => {
     assert.deepEqual(await verifyIdToken(await makeToken(claims), makeContext()), {
       ...{ issuer: TRUSTED.issuer, subject: "alice", nonce: "n", issuedAt: NOW - 10, expiresAt: NOW + 300 },
       ...{ authTime: NOW - 60, mfa: "phishing-resistant", acr: "urn:strong", amr: ["pwd", "otp"] },
+      ...{ acrs: [], lists: new Map([["amr", ["pwd", "otp"]]]), elsewhere: [] },
       ...{ email: "a@acme.example", emailVerified: true, name: "Alice" },
     });
   });
@@ -59,7 +60,8 @@ describe("an ID token", () => {
     ["expiry as text", { exp: String(NOW + 300) }, "token-malformed"],
     ["no time of issue", { iat: undefined }, "token-malformed"],
     ["a nonce that is a number", { nonce: 1 }, "token-malformed"],
-    ["amr that is text", { amr: "mfa" }, "token-malformed"],
+    ["amr that is text", { amr: "mfa" }, "verified"],
+    ["amr that is a number", { amr: 1 }, "token-malformed"],
     ["expired within the skew", { exp: NOW - 59 }, "verified"],
     ["expired", { exp: NOW - 60 }, "token-expired"],
     ["issued in the skew's future", { iat: NOW + 60 }, "verified"],

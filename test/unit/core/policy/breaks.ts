@@ -10,6 +10,7 @@ export const BREAKS: [ToldRefusalCode, (scenario: Scenario) => void][] = [
     ({ condition }) => Object.assign(condition, { clock: { trusted: false, detail: "an hour back" } }),
   ],
   ["not-a-member", ({ request }) => Object.assign(request.identity.token, { subject: "mallory" })],
+  ["assurance-too-low", ({ request }) => Object.assign(request.identity, { assurance: "brokered" })],
   ["mfa-required", (scenario) => Object.assign(only(scenario).mfa, { level: "phishing-resistant" })],
   ["mfa-too-old", ({ request }) => Object.assign(request.identity.token, { authTime: NOW - 9 * HOUR })],
   [

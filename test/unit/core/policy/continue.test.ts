@@ -24,6 +24,12 @@ const session = {
 const DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 const hours = (from: string, to: string, days = DAYS) => ({ timeZone: "UTC", windows: [{ days, from, to }] });
 
+const login = (member?: string, until = 0) => ({
+  rule: "login",
+  approved: false,
+  granted: member === undefined ? [] : [{ member, until }],
+});
+
 describe("a running session", () => {
   const rows: [what: string, change: Changes<Engagement>, detail: RegExp | null][] = [
     ["goes on when nothing has changed", {}, null],
@@ -42,7 +48,21 @@ describe("a running session", () => {
     ["ends when its member is taken out", { members: [] }, /member/],
     ["ends when its account is taken out", { accounts: ["postgres"] }, /account/],
     ["ends when its host is taken out", { hosts: { names: ["db-2"], labels: {} } }, /host/],
-    ["ends when approval is withdrawn", { approval: { rule: "activation", approved: false } }, /approved/],
+    ["ends when approval is withdrawn", { approval: { rule: "activation", approved: false } }, /withdrawn/],
+    ["goes on when it is approved", { approval: { rule: "activation", approved: true } }, null],
+    ["goes on while its login approval lasts", { approval: login(MEMBER, NOW + 1) }, null],
+    ["goes on when its login approval has run out", { approval: login(MEMBER, NOW - HOUR) }, null],
+    ["ends when its login approval is withdrawn", { approval: login() }, /withdrawn/],
+    [
+      "ends when only another's approval is left",
+      { approval: login(id("mem", "2"), NOW + HOUR) },
+      /withdrawn/,
+    ],
+    [
+      "ends when the rule becomes one that nobody has met",
+      { approval: { ...login(MEMBER, NOW + HOUR), rule: "activation" } },
+      /withdrawn/,
+    ],
     ["goes on when MFA rules are tightened", { mfa: { level: "phishing-resistant", maxAge: 60 } }, null],
     ["goes on when sources are narrowed", { sources: ["198.51.100.1"] }, null],
   ];

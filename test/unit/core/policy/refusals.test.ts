@@ -3,6 +3,8 @@ import {
   codeOf,
   decide,
   HOUR,
+  id,
+  MEMBER,
   makeEngagement,
   makeRevocation,
   makeScenario,
@@ -29,6 +31,8 @@ const revoked =
     condition.revocations.add(makeRevocation(...entry));
 
 const { id: engagementId } = makeEngagement();
+
+const login = (granted: { member: string; until: number }[]) => ({ rule: "login", approved: false, granted });
 
 const groups: Record<string, Row[]> = {
   "identity is issuer and subject": [
@@ -119,6 +123,34 @@ const groups: Record<string, Row[]> = {
   approval: [
     ["given", "admit", inEngagement({ approval: { rule: "activation", approved: true } })],
     ["not needed", "admit", inEngagement({ approval: { rule: "none", approved: false } })],
+    ["not given", "approval-missing", inEngagement({ approval: login([]) })],
+    ["for this member", "admit", inEngagement({ approval: login([{ member: MEMBER, until: NOW + 1 }]) })],
+    ["run out", "approval-missing", inEngagement({ approval: login([{ member: MEMBER, until: NOW }]) })],
+    [
+      "run out and given anew",
+      "admit",
+      inEngagement({
+        approval: login([
+          { member: MEMBER, until: NOW },
+          { member: MEMBER, until: NOW + 1 },
+        ]),
+      }),
+    ],
+    [
+      "for another member",
+      "approval-missing",
+      inEngagement({ approval: login([{ member: id("mem", "2"), until: NOW + HOUR }]) }),
+    ],
+    [
+      "of the whole engagement where each member needs one",
+      "approval-missing",
+      inEngagement({ approval: { ...login([]), approved: true } }),
+    ],
+    [
+      "of a member where the engagement needs one",
+      "approval-missing",
+      inEngagement({ approval: { ...login([{ member: MEMBER, until: NOW + HOUR }]), rule: "activation" } }),
+    ],
   ],
   revocation: [
     ["this certificate", "revoked", revoked("certificate", "42")],

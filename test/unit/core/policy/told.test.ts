@@ -66,6 +66,27 @@ describe("what a contractor is told", () => {
     assert.doesNotMatch(decision.refusal.told ?? "", /bashrc/);
   });
 
+  it("says what to type for an approval, and who gives it", () => {
+    const told = (approval: object, sponsor: string | null): string => {
+      const scenario = makeScenario();
+      Object.assign(only(scenario), {
+        approval: { granted: [], approved: false, approvers: 1, ticket: false, ...approval },
+        sponsor,
+      });
+      const decision = decide(scenario);
+      assert.ok(decision.outcome === "refuse");
+      return decision.refusal.told ?? "";
+    };
+    assert.equal(
+      told({ rule: "login" }, "dana@company.example"),
+      'Engagement acme-db lets you in only once dana@company.example or an approver has approved it. Ask for it with: sallyport request acme-db --reason "…"',
+    );
+    assert.equal(
+      told({ rule: "activation", approvers: 2, ticket: true }, null),
+      'Engagement acme-db lets nobody in before 2 people have approved it (an approver). Ask for it with: sallyport request acme-db --reason "…" --ticket …',
+    );
+  });
+
   it("says when it ended: at the earlier of the two ends", () => {
     const scenario = makeScenario();
     const ended = { at: NOW + 3600, by: "sam", reason: "budget" };

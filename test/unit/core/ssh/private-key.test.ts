@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { formatOpenSshPrivateKey } from "@sallyport/core/ssh/private-key.ts";
+import { SallyportError } from "@sallyport/core/errors.ts";
+import { formatOpenSshPrivateKey, parseOpenSshPrivateKey } from "@sallyport/core/ssh/private-key.ts";
 import { fingerprint, formatPublicKeyLine } from "@sallyport/core/ssh/public-key.ts";
 import { ed25519, freshEd25519, nistp256 } from "./keys.ts";
 import { OpenSsh } from "./openssh.ts";
@@ -20,6 +21,30 @@ describe("OpenSSH private key files", () => {
       );
     });
   }
+
+  it("come back as they were written", () => {
+    const { privateKey } = freshEd25519();
+    const read = parseOpenSshPrivateKey(formatOpenSshPrivateKey(privateKey, "a comment", 7));
+    assert.ok(read.equals(privateKey));
+  });
+
+  it("of others, encrypted, cut short or damaged are refused", () => {
+    const text = formatOpenSshPrivateKey(ed25519.privateKey, "", 1);
+    openSsh.keygen("-q", "-t", "ed25519", "-N", "secret", "-f", "locked");
+    openSsh.keygen("-q", "-t", "ecdsa", "-N", "", "-f", "ecdsa");
+    const files = [
+      openSsh.read("locked"),
+      openSsh.read("ecdsa"),
+      "",
+      text.slice(0, -1),
+      text.replace("b3Bl", "b3Bm"),
+    ];
+    for (const file of files)
+      assert.throws(
+        () => parseOpenSshPrivateKey(file),
+        (error) => error instanceof SallyportError && error.code === "ssh-malformed",
+      );
+  });
 
   it("sign what ssh-keygen -Y verifies", () => {
     openSsh.write("signer", formatOpenSshPrivateKey(ed25519.privateKey, "signer", 1));

@@ -1,6 +1,9 @@
-import { SallyportError } from "@sallyport/core/errors.ts";
-import { type Document, isMap, isNode, isPair, isScalar, LineCounter, parseDocument } from "yaml";
+import { type Document, isMap, isNode, isPair, isScalar, LineCounter, parseDocument, visit } from "yaml";
 import type { z } from "zod";
+import { SallyportError } from "../errors.ts";
+
+/** Most mistakes that are told at once. */
+const MAX_PROBLEMS = 20;
 
 /** A YAML file that passed its schema, and a way to say where in it something stands. */
 export interface ReadYaml<T> {
@@ -11,35 +14,68 @@ export interface ReadYaml<T> {
 
 /**
  * Reads YAML text with a schema. Every mistake (syntax, wrong type, unknown or doubled key) is a `config-invalid` whose
- * message starts with `file:line:column`; all of them are listed, not only the first. Aliases are limited, so that a
+ * message starts with `file:line:column`; the first 20 are listed. Aliases are limited, so that a
  * file cannot grow without bounds.
  */
 export function readYaml<T>(text: string, file: string, schema: z.ZodType<T>): ReadYaml<T> {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
+  const document = bounded(file, () => parseDocument(text, { lineCounter: lines, uniqueKeys: false }));
   const place = (offset: number) => {
     const { line, col } = lines.linePos(offset);
     return `${file}:${line}:${col}`;
   };
   if (document.errors.length > 0) {
-    const problems = document.errors.map((error) => `${place(error.pos[0])}: ${firstLine(error.message)}`);
-    throw new SallyportError("config-invalid", problems.join("\n"));
+    throw invalid(document.errors, (error) => [`${place(error.pos[0])}: ${firstLine(error.message)}`]);
   }
+  const doubled = bounded(file, () => doubledKeys(document));
+  if (doubled.length > 0)
+    throw invalid(doubled, ({ key, offset }) => [`${place(offset)}: the key ${key} is there twice`]);
   const at = (path: readonly PropertyKey[]) => place(offsetOf(document, path));
-  const result = schema.safeParse(document.toJS({ maxAliasCount: 100 }));
-  if (!result.success) {
-    const problems = result.error.issues.flatMap((issue) => describe(issue, at));
-    throw new SallyportError("config-invalid", problems.join("\n"));
-  }
+  const result = bounded(file, () => schema.safeParse(document.toJS({ maxAliasCount: 100 })));
+  if (!result.success) throw invalid(result.error.issues, (issue) => describe(issue, at));
   return {
     value: result.data,
     errorAt: (path, message) => new SallyportError("config-invalid", `${at(path)}: ${message}`),
   };
 }
 
+/** Keys that a map has twice. The parser's own check takes the square of their number. */
+function doubledKeys(document: Document): { key: string; offset: number }[] {
+  const doubled: { key: string; offset: number }[] = [];
+  visit(document, {
+    Map: (_key, map) => {
+      const seen = new Set<string>();
+      for (const { key } of map.items) {
+        if (!isScalar(key)) continue;
+        const name = String(key.value);
+        if (seen.has(name)) doubled.push({ key: JSON.stringify(name), offset: key.range?.[0] ?? 0 });
+        seen.add(name);
+      }
+    },
+  });
+  return doubled;
+}
+
+/** What the parser or the schema cannot hold is a mistake of the file too: nesting without end, aliases that multiply. */
+function bounded<T>(file: string, work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    const why = cause instanceof RangeError ? "it is nested too deeply" : "its aliases make it too large";
+    throw new SallyportError("config-invalid", `${file}:1:1: the file cannot be read: ${why}`, { cause });
+  }
+}
+
+function invalid<T>(mistakes: readonly T[], describe: (mistake: T) => string[]): SallyportError {
+  const problems = mistakes.slice(0, MAX_PROBLEMS).flatMap(describe).slice(0, MAX_PROBLEMS);
+  const more = mistakes.length - MAX_PROBLEMS;
+  if (more > 0) problems.push(`${more} more`);
+  return new SallyportError("config-invalid", problems.join("\n"));
+}
+
 function describe(issue: z.core.$ZodIssue, at: (path: readonly PropertyKey[]) => string): string[] {
   if (issue.code === "unrecognized_keys") {
-    return issue.keys.map((key) => {
+    return issue.keys.slice(0, MAX_PROBLEMS).map((key) => {
       const path = [...issue.path, key];
       return `${at(path)}: unknown key "${path.join(".")}"`;
     });

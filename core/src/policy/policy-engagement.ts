@@ -1,37 +1,26 @@
-import { AccountName, DisplayText, HostName, ShortName } from "@sallyport/core/names.ts";
-import { Approval, Hours, MfaLevel, Network } from "@sallyport/core/policy/engagement.ts";
-import {
-  Forwarding,
-  PersonalAccounts,
-  Privilege,
-  RecordingOptions,
-  SessionLimits,
-} from "@sallyport/core/policy/grants.ts";
 import { z } from "zod";
-
-const Email = z.email().transform((email) => email.toLowerCase());
+import { AccountName, DisplayText, Email, HostName, ShortName } from "../names.ts";
+import { Approval, Hours, MfaLevel, Network } from "./engagement.ts";
+import { Forwarding, PersonalAccounts, Privilege, RecordingOptions, SessionLimits } from "./grants.ts";
 
 const Time = z
   .union(
     [z.iso.datetime({ offset: true }), z.iso.date()],
     "a time is like 2026-11-01T09:00:00Z, or a date (midnight UTC)",
   )
+  .refine((text) => Date.parse(text) >= 0, "a time is in 1970 or later")
   .transform((text) => Math.floor(Date.parse(text) / 1000));
 
-const PolicyMember = z.strictObject({
-  name: DisplayText.min(1).describe("Name that people see."),
-  email: Email.describe(
-    "The invitation: whoever first signs in with it, verified by the IdP, is this member from then on.",
-  ),
-  vendor: ShortName.describe("The organisation this person works for."),
-  account: AccountName.optional().describe(
-    "Name of this person's own account on hosts of engagements with `personal`; made from the e-mail when not given.",
-  ),
-});
-
-const PolicyEngagement = z
+/**
+ * An engagement as people write it: in a policy file, in a request to the API, in an editor. Members are e-mails, times are
+ * text; what is left out has its default.
+ */
+export const PolicyEngagement = z
   .strictObject({
-    name: ShortName.describe("What people call it; it identifies the engagement in this file."),
+    name: ShortName.refine(
+      (name) => !/^[a-z]{3}_[0-9a-z]{26}$/.test(name),
+      "a name must not look like an id",
+    ).describe("What people call it; it identifies the engagement in this file."),
     vendor: ShortName.describe("All members must be of this vendor."),
     members: z.array(Email).max(10_000).default([]).describe("E-mails of members."),
     hosts: z
@@ -135,36 +124,4 @@ const PolicyEngagement = z
     if (engagement.privilege.sudo !== "none" && engagement.personal === null)
       problem(["privilege"], "only personal accounts can have sudo: give them with `personal`");
   });
-
-/** The policy file: members and engagements. It adds and changes, it never deletes. */
-export const PolicyFile = z
-  .strictObject({
-    version: z.literal(1),
-    members: z.array(PolicyMember).max(100_000).default([]),
-    engagements: z.array(PolicyEngagement).max(10_000).default([]),
-  })
-  .superRefine((file, context) => {
-    const once = (list: "members" | "engagements", key: string, values: string[]) =>
-      values.forEach((value, index) => {
-        if (values.indexOf(value) === index) return;
-        context.addIssue({ code: "custom", path: [list, index, key], message: `${value} is listed twice` });
-      });
-    once(
-      "members",
-      "email",
-      file.members.map((member) => member.email),
-    );
-    const accounts = file.members.map((member) => member.account);
-    accounts.forEach((account, index) => {
-      if (account === undefined || accounts.indexOf(account) === index) return;
-      const message = `${account} is listed twice`;
-      context.addIssue({ code: "custom", path: ["members", index, "account"], message });
-    });
-    once(
-      "engagements",
-      "name",
-      file.engagements.map((engagement) => engagement.name),
-    );
-  });
-export type PolicyFile = z.infer<typeof PolicyFile>;
-export type PolicyEngagement = PolicyFile["engagements"][number];
+export type PolicyEngagement = z.infer<typeof PolicyEngagement>;

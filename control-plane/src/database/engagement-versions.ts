@@ -1,0 +1,47 @@
+import type { Database, EngagementVersionsTable } from "./tables.ts";
+
+/** The number of the newest version of each engagement, by id. */
+export async function currentVersions(db: Database): Promise<Map<string, number>> {
+  const rows = await db.selectFrom("engagements").select(["id", "version"]).execute();
+  return new Map(rows.map(({ id, version }) => [id, version]));
+}
+
+/** The number of the newest version of one engagement; 0 when it is not there. */
+export async function currentVersion(db: Database, id: string): Promise<number> {
+  const row = await db.selectFrom("engagements").select("version").where("id", "=", id).executeTakeFirst();
+  return row?.version ?? 0;
+}
+
+/**
+ * Takes the number after `version`, on condition that this is the newest; false when somebody else was quicker. Until the
+ * transaction ends nobody else can change this engagement.
+ */
+export async function takeNextVersion(db: Database, id: string, version: number): Promise<boolean> {
+  const result = await db
+    .updateTable("engagements")
+    .set({ version: version + 1 })
+    .where("id", "=", id)
+    .where("version", "=", version)
+    .executeTakeFirst();
+  return result.numUpdatedRows > 0n;
+}
+
+/** Adds a version. */
+export async function addVersion(db: Database, version: EngagementVersionsTable): Promise<void> {
+  await db.insertInto("engagement_versions").values(version).execute();
+}
+
+/** The `limit` newest versions of an engagement, the newest first. */
+export async function listVersions(
+  db: Database,
+  id: string,
+  limit: number,
+): Promise<EngagementVersionsTable[]> {
+  return db
+    .selectFrom("engagement_versions")
+    .selectAll()
+    .where("engagement_id", "=", id)
+    .orderBy("version", "desc")
+    .limit(limit)
+    .execute();
+}

@@ -1,0 +1,23 @@
+import { sql } from "kysely";
+import type { Database } from "./tables.ts";
+
+/**
+ * Runs a part of a transaction that is undone alone when it fails; the rest goes on. `onUndone` hears of it, since locks
+ * that were taken meanwhile go with it.
+ */
+export async function inSavepoint<T>(
+  transaction: Database,
+  work: (transaction: Database) => Promise<T>,
+  onUndone: () => void = () => {},
+): Promise<T> {
+  await sql`savepoint part`.execute(transaction);
+  try {
+    const result = await work(transaction);
+    await sql`release savepoint part`.execute(transaction);
+    return result;
+  } catch (error) {
+    await sql`rollback to savepoint part`.execute(transaction);
+    onUndone();
+    throw error;
+  }
+}

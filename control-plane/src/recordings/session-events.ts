@@ -1,0 +1,31 @@
+import type { SessionSummary } from "@sallyport/core/messages/client-api.ts";
+import type { HostEvent } from "@sallyport/core/messages/host-link.ts";
+import type { SessionEvent } from "@sallyport/core/messages/recordings.ts";
+import type { ExportEvent } from "@sallyport/core/recording/export.ts";
+import { printable } from "@sallyport/core/terminal-text.ts";
+import { sessionEvents } from "../database/session-events.ts";
+import type { Database } from "../database/tables.ts";
+
+/** What a host told of a session besides its recording, oldest first. */
+export async function eventsOf(
+  db: Database,
+  session: SessionSummary,
+  hostId: string,
+): Promise<{ told: SessionEvent[]; markers: ExportEvent[] }> {
+  const events = await sessionEvents(db, {
+    id: session.id,
+    hostId,
+    certificateSerial: session.certificateSerial,
+    startedAt: session.startedAt * 1000,
+    endedAt: session.endedAt === null ? null : session.endedAt * 1000,
+  });
+  return {
+    told: events.map(({ at, type, code, detail }) => ({ at: at / 1000, type, code, detail })),
+    markers: events.map((event) => ({ at: event.at, label: labelOf(event) })),
+  };
+}
+
+/** An event in one line, as a player shows it with its marker. */
+function labelOf({ type, code, detail }: HostEvent): string {
+  return printable([type, code, detail].filter((part) => part !== null && part !== "").join(": "), 300);
+}
