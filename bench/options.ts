@@ -19,7 +19,7 @@ export const CONTROL_PLANE_BENCHES = ["certificates", "ingest", "hosts", "sessio
 export type ControlPlaneBench = (typeof CONTROL_PLANE_BENCHES)[number];
 
 const BENCHES = [...HOST_BENCHES, ...CONTROL_PLANE_BENCHES];
-export type Bench = HostBench | ControlPlaneBench;
+type Bench = HostBench | ControlPlaneBench;
 
 export interface BenchOptions {
   benches: readonly Bench[];

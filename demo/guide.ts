@@ -52,6 +52,8 @@ ${table.join("\n")}
     npx sallyport play ID
     npx sallyport export ID --format text
     npx sallyport verify ID
+    npx sallyport web --link                # the same as a page; open the link within a minute
+    npx sallyport engagement list           # what the contractors are engaged for; "engagement --help" changes it
 
   3. Have alice open a shell again (npx sallyport ssh ${HOST_NAME}), and as sam cut her off:
 

@@ -4,9 +4,7 @@
 # With arguments: only mocha with these, as in `npm test -- -g revocation`.
 set -u
 
-if [ $# -gt 0 ]; then exec c8 mocha "$@"; fi
-# Coverage is of all of them together.
-if [ "${SALLYPORT_TEST_COVERAGE-}" = "" ]; then SALLYPORT_TEST_COVERAGE=yes exec c8 sh "$0"; fi
+if [ $# -gt 0 ]; then exec mocha "$@"; fi
 
 beside=$(mktemp)
 lane=

@@ -10,6 +10,9 @@ const TARGET_SECONDS = 15;
 const WITHIN_MS = 120_000;
 /** For what connecting left behind to be collected. */
 const SETTLE_MS = 10_000;
+const REST_MS = 30_000;
+/** As agents do. */
+const HEARTBEAT_MS = 30_000;
 
 /** Memory of an idle host's connection, and how long all hosts take to be back after the control plane was killed. */
 export async function benchHosts(count = 2000): Promise<Figure[]> {
@@ -29,6 +32,11 @@ export async function benchHosts(count = 2000): Promise<Figure[]> {
       throw new Error(`${upToDate.size} of ${count} hosts connected`);
     await pause(SETTLE_MS);
     const kilobytes = ((server.memory() - before) * 1000) / count;
+    const spent = server.processorTime();
+    const beats = setInterval(() => beat(links, count), 1000);
+    await pause(REST_MS);
+    clearInterval(beats);
+    const share = ((server.processorTime() - spent) / REST_MS) * 100;
     upToDate.clear();
     await server.restart();
     const begun = performance.now();
@@ -37,12 +45,21 @@ export async function benchHosts(count = 2000): Promise<Figure[]> {
     const seconds = (performance.now() - begun) / 1000;
     return [
       amount("hosts", `memory of an idle connection of ${count}`, "KB", kilobytes, TARGET_KB),
+      amount("hosts", `processor time with ${count} idle hosts, of one core`, "%", share),
       amount("hosts", `all ${count} back after a restart, with a lease`, "s", seconds, TARGET_SECONDS),
     ];
   } finally {
     for (const one of links) one.close();
     await server.close();
   }
+}
+
+/** Every second a part of the hosts says that it is well. */
+function beat(links: readonly ControlPlaneLink[], count: number): void {
+  const part = Math.ceil((count * 1000) / HEARTBEAT_MS);
+  const at = Math.floor(Math.random() * count);
+  for (const one of links.slice(at, at + part))
+    one.send({ type: "heartbeat", liveSessions: [], spoolBytes: 0, clock: Date.now() / 1000 });
 }
 
 function link(server: string, host: FleetHost, upToDate: Set<string>): ControlPlaneLink {

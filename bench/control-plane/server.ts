@@ -12,7 +12,7 @@ import {
   startIdentityProvider,
   type TestIdentityProvider,
 } from "../../test/integration/control-plane/support/identity-provider.ts";
-import { privateMemory } from "../processes.ts";
+import { privateMemory, processorTime } from "../processes.ts";
 
 const MAIN = resolve(import.meta.dirname, "../../control-plane/src/main.ts");
 export const CLIENT_ID = "sallyport-cli";
@@ -25,6 +25,8 @@ export interface BenchServer {
   database(): Promise<Database>;
   /** Memory in MB that nobody shares. */
   memory(): number;
+  /** Milliseconds that it has spent on processors. */
+  processorTime(): number;
   /** Kills it at once and starts it again; resolves when it listens. */
   restart(): Promise<void>;
   close(): Promise<void>;
@@ -80,6 +82,7 @@ export async function startServer(
     idp,
     database: () => openDatabase(options.databaseUrl ?? join(data, "sallyport.db")),
     memory: () => privateMemory(child.pid ?? 0),
+    processorTime: () => processorTime(child.pid ?? 0),
     restart: async () => {
       await end("SIGKILL");
       await start();

@@ -67,7 +67,6 @@ function buildProgram(context: Context, onStatus: (status: number) => void): Com
       getOutHelpWidth: () => Math.min(context.stdout.columns ?? 100, 100),
       getErrHelpWidth: () => Math.min(context.stderr.columns ?? 100, 100),
     })
-    .showHelpAfterError("(see: sallyport help)")
     .addHelpText("after", `\n${EXIT_CODE_HELP}\n\n${ENVIRONMENT_HELP}`);
   program.commandsGroup("For contractors:");
   registerLogin(program, context);
@@ -92,5 +91,12 @@ function buildProgram(context: Context, onStatus: (status: number) => void): Com
   registerMember(program, context);
   registerApply(program, context, onStatus);
   registerApprovals(program, context);
+  pointToHelp(program, "sallyport");
   return program;
+}
+
+/** Has each command's complaint about its arguments name its own help. */
+function pointToHelp(command: Command, call: string): void {
+  command.showHelpAfterError(`(see: ${call} --help)`);
+  for (const each of command.commands) pointToHelp(each, `${call} ${each.name()}`);
 }

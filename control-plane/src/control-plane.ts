@@ -17,14 +17,13 @@ import { KeyWatch } from "./keys/key-watch.ts";
 import { makeHttpServer } from "./listen/http-server.ts";
 import { Metrics } from "./metrics/metrics.ts";
 import { NoticeSender } from "./notices/notice-sender.ts";
-import type { ObjectsLocation } from "./objects/objects-url.ts";
 import { policyCounts } from "./policy/apply-policy.ts";
 import { applyPolicyFile } from "./policy/apply-policy-file.ts";
 import { Bundles } from "./policy/bundles.ts";
 import { RecordingStore } from "./recordings/recording-store.ts";
 import { Retention } from "./recordings/retention.ts";
 import { ReplicatedHosts } from "./replication/replicated-hosts.ts";
-import { openStore, type Store } from "./store.ts";
+import { openStore, type Store, type StoreOptions } from "./store.ts";
 
 /** A control plane that serves. */
 export interface RunningControlPlane {
@@ -37,15 +36,16 @@ export interface RunningControlPlane {
   close(): Promise<void>;
 }
 
+/** What a control plane is started with. */
+export interface ControlPlaneOptions extends StoreOptions {
+  config: Configuration;
+  environment: Environment;
+}
+
 /** Starts the control plane; it answers requests when this resolves. */
-export async function startControlPlane(
-  configured: Configuration,
-  environment: Environment,
-  databaseUrl?: string,
-  objects?: ObjectsLocation,
-  passphrase?: string,
-): Promise<RunningControlPlane> {
-  const store = await openStore(configured, databaseUrl, objects, passphrase);
+export async function startControlPlane(options: ControlPlaneOptions): Promise<RunningControlPlane> {
+  const { config: configured, environment, databaseUrl } = options;
+  const store = await openStore(options);
   try {
     const { db, keys } = store;
     const auditLog = await openAuditLog({ db, environment, ring: keys.ring, url: configured.url });
@@ -65,8 +65,6 @@ async function serve(
   databaseUrl: string | undefined,
 ): Promise<RunningControlPlane> {
   const { server, tls } = makeHttpServer(configured, environment.log);
-  const port = await listen(server, configured.listen);
-  const config = { ...configured, url: configured.url.replace(/:0$/, `:${port}`) };
   const { db, keys } = store;
   const { clock } = environment;
   const local = new ConnectedHosts();
@@ -76,6 +74,12 @@ async function serve(
       : new ReplicatedHosts({ db, url: databaseUrl, log: environment.log, local });
   const hosts = replicated ?? local;
   await replicated?.start();
+  // From here to the last handler nothing may be awaited: what comes in between would never be answered.
+  const port = await listen(server, configured.listen).catch(async (error: unknown) => {
+    await replicated?.close();
+    throw error;
+  });
+  const config = { ...configured, url: configured.url.replace(/:0$/, `:${port}`) };
   const issuerKeys = new IssuerKeys({
     issuers: config.issuers,
     clock,

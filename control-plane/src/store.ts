@@ -19,17 +19,19 @@ export interface Store {
   keysDirectory: string;
 }
 
-/**
- * Opens keys and database, making both on the first start. Fails when one is there without the other. The database is the
- * PostgreSQL at `databaseUrl`, or an SQLite file in the data directory; new recordings go to `objects`, or the data directory.
- * `passphrase` is that of the key files.
- */
-export async function openStore(
-  config: Pick<Configuration, "dataDirectory" | "keys">,
-  databaseUrl?: string,
-  objects?: ObjectsLocation,
-  passphrase?: string,
-): Promise<Store> {
+/** Where everything is, and what opens it. */
+export interface StoreOptions {
+  config: Pick<Configuration, "dataDirectory" | "keys">;
+  /** Of a PostgreSQL database; without it, an SQLite file in the data directory. */
+  databaseUrl?: string | undefined;
+  /** Where new recordings go; without it, into the data directory. */
+  objects?: ObjectsLocation | undefined;
+  /** Of the key files. */
+  passphrase?: string | undefined;
+}
+
+/** Opens keys and database, making both on the first start. Fails when one is there without the other. */
+export async function openStore({ config, databaseUrl, objects, passphrase }: StoreOptions): Promise<Store> {
   const directory = config.dataDirectory;
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const file = join(directory, "sallyport.db");

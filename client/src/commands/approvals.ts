@@ -9,6 +9,7 @@ import type { Command } from "commander";
 import { type Context, nowSeconds } from "../context.ts";
 import { approvalJson, approvalTable, approvalText } from "../output/approvals.ts";
 import { json } from "../output/json.ts";
+import { columnsOf } from "../output/table.ts";
 import { examples, numberOption, signedInApi } from "./command.ts";
 
 interface ListOptions {
@@ -59,7 +60,7 @@ export function registerApprovals(program: Command, context: Context): void {
           : "Say no: one no decides.",
       )
       .argument("<id>", "of the request")
-      .option("--note <text>", "why; who asked reads it", "")
+      .option("--reason, --note <text>", "why; who asked reads it", "")
       .option("--json", "as one JSON object")
       .addHelpText("after", examples(`sallyport approvals ${decision} apr_01j… --note 'as agreed'`))
       .action((id: string, { note, ...options }: AnswerOptions) =>
@@ -86,7 +87,7 @@ async function list(context: Context, { state, json: asJson, ...filter }: ListOp
   const found = await signedInApi(context).api.approvals(wanted);
   if (asJson) return void context.stdout.write(json(found.map(approvalJson)));
   if (found.length === 0) context.stderr.write("There are no such requests for you to see.\n");
-  context.stdout.write(approvalTable(found, nowSeconds(context)));
+  context.stdout.write(approvalTable(found, nowSeconds(context), columnsOf(context.stdout)));
 }
 
 async function show(context: Context, id: string, options: { json?: boolean }): Promise<void> {

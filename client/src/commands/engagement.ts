@@ -5,6 +5,7 @@ import type { Engagement } from "../api/control-plane.ts";
 import { type Context, nowSeconds } from "../context.ts";
 import { acknowledgementText } from "../output/changes.ts";
 import { isoTime, json } from "../output/json.ts";
+import { columnsOf } from "../output/table.ts";
 import { fromNow, localTime } from "../output/time.ts";
 import { engagementTable } from "../output/who.ts";
 import { examples, signedInApi } from "./command.ts";
@@ -58,7 +59,7 @@ async function list(context: Context, options: { json?: boolean }): Promise<void
   const found = await all(context);
   if (options.json) return void context.stdout.write(json(found.map(engagementJson)));
   if (found.length === 0) context.stderr.write("There are no engagements for you to see.\n");
-  context.stdout.write(engagementTable(found, nowSeconds(context)));
+  context.stdout.write(engagementTable(found, nowSeconds(context), columnsOf(context.stdout)));
 }
 
 async function show(context: Context, name: string, options: { json?: boolean }): Promise<void> {

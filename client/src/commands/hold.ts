@@ -4,7 +4,7 @@ import { printable } from "@sallyport/core/terminal-text.ts";
 import type { Command } from "commander";
 import type { Context } from "../context.ts";
 import { isoTime, json } from "../output/json.ts";
-import { table } from "../output/table.ts";
+import { columnsOf, table } from "../output/table.ts";
 import { localTime } from "../output/time.ts";
 import { examples, signedInApi } from "./command.ts";
 
@@ -80,6 +80,7 @@ async function list(context: Context, options: { all?: boolean; json?: boolean }
         each.liftedAt === null ? "" : `${localTime(each.liftedAt)} by ${each.liftedBy ?? "?"}`,
         each.reason,
       ]),
+      columnsOf(context.stdout),
     ),
   );
 }

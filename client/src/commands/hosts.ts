@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { type Context, nowSeconds } from "../context.ts";
 import { json } from "../output/json.ts";
+import { columnsOf } from "../output/table.ts";
 import { hostTable, warnings } from "../output/who.ts";
 import { writeConfig } from "../ssh-config/write-config.ts";
 import { withMe, writeSignIn } from "../state/sign-in-state.ts";
@@ -36,6 +37,6 @@ async function hosts(context: Context, options: { json?: boolean }): Promise<voi
     return void context.stdout.write(json(list));
   }
   if (me.hosts.length === 0) context.stderr.write("No engagement gives you a host at the moment.\n");
-  context.stdout.write(hostTable(me));
+  context.stdout.write(hostTable(me, columnsOf(context.stdout)));
   context.stderr.write(warnings(me, nowSeconds(context)));
 }

@@ -3,6 +3,7 @@ import { printable } from "@sallyport/core/terminal-text.ts";
 import type { Command } from "commander";
 import { parseServerUrl } from "../api/server-url.ts";
 import { type Context, nowSeconds } from "../context.ts";
+import { columnsOf } from "../output/table.ts";
 import { whoText } from "../output/who.ts";
 import type { DeviceCode } from "../sign-in/device.ts";
 import { readLastServer } from "../state/sign-in-state.ts";
@@ -93,5 +94,6 @@ async function login(context: Context, options: LoginOptions): Promise<void> {
     },
   });
   // With --no-browser a program reads standard output, and it reads an address.
-  (options.browser ? context.stdout : context.stderr).write(whoText(state, nowSeconds(context)));
+  const output = options.browser ? context.stdout : context.stderr;
+  output.write(whoText(state, nowSeconds(context), columnsOf(output)));
 }

@@ -3,7 +3,7 @@ import { printable } from "@sallyport/core/terminal-text.ts";
 import type { Command } from "commander";
 import { type Context, nowSeconds } from "../context.ts";
 import { isoTime, json } from "../output/json.ts";
-import { table } from "../output/table.ts";
+import { columnsOf, table } from "../output/table.ts";
 import { fromNow, localTime } from "../output/time.ts";
 import { examples, signedInApi } from "./command.ts";
 
@@ -70,7 +70,11 @@ async function list(context: Context, options: { json?: boolean }): Promise<void
     one.engagements.join(", "),
   ]);
   context.stdout.write(
-    table(["E-MAIL", "NAME", "VENDOR", "ACCOUNT", "STATE", "EXPIRES", "ENGAGEMENTS"], rows),
+    table(
+      ["E-MAIL", "NAME", "VENDOR", "ACCOUNT", "STATE", "EXPIRES", "ENGAGEMENTS"],
+      rows,
+      columnsOf(context.stdout),
+    ),
   );
 }
 

@@ -2,7 +2,7 @@ import type { SessionSummary } from "@sallyport/core/messages/client-api.ts";
 import type { Command } from "commander";
 import { type Context, nowSeconds } from "../context.ts";
 import { isoTime, json } from "../output/json.ts";
-import { table } from "../output/table.ts";
+import { columnsOf, table } from "../output/table.ts";
 import { localTime, span } from "../output/time.ts";
 import { examples, numberOption, signedInApi } from "./command.ts";
 
@@ -50,7 +50,7 @@ async function sessions(context: Context, options: SessionsOptions): Promise<voi
   const list = found.sort((a, b) => b.startedAt - a.startedAt);
   if (asJson) return void context.stdout.write(json(list.map(sessionJson)));
   if (list.length === 0) return void context.stderr.write("There are no such sessions.\n");
-  context.stdout.write(sessionTable(list, nowSeconds(context)));
+  context.stdout.write(sessionTable(list, nowSeconds(context), columnsOf(context.stdout)));
 }
 
 function sessionJson(session: SessionSummary): unknown {
@@ -63,7 +63,7 @@ function sessionJson(session: SessionSummary): unknown {
 }
 
 /** Sessions as a table for people. */
-export function sessionTable(list: readonly SessionSummary[], now: number): string {
+function sessionTable(list: readonly SessionSummary[], now: number, columns: number | undefined): string {
   return table(
     ["ID", "STARTED", "LASTED", "HOST", "ACCOUNT", "MEMBER", "ENGAGEMENT", "STATE", "RECORDING", "COMMAND"],
     list.map((each) => [
@@ -78,6 +78,7 @@ export function sessionTable(list: readonly SessionSummary[], now: number): stri
       recordingText(each),
       each.command ?? (each.kind === "pty" ? "(shell)" : ""),
     ]),
+    columns,
   );
 }
 

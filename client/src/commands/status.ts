@@ -3,6 +3,7 @@ import { type Context, nowSeconds } from "../context.ts";
 import { isRenewable } from "../keys/renewal-due.ts";
 import { usableKey } from "../keys/usable-key.ts";
 import { isoTime, json } from "../output/json.ts";
+import { columnsOf } from "../output/table.ts";
 import { fromNow, localTime } from "../output/time.ts";
 import { whoText } from "../output/who.ts";
 import { readKeyState } from "../state/key-state.ts";
@@ -33,7 +34,7 @@ async function status(context: Context, options: { json?: boolean }): Promise<vo
     agent: "The key is in your ssh-agent.",
     file: "The key is in a file that only you can read.",
   };
-  context.stdout.write(whoText(state, nowSeconds(context)));
+  context.stdout.write(whoText(state, nowSeconds(context), columnsOf(context.stdout)));
   if (renewedUntil !== null) {
     const until = `${localTime(renewedUntil)} (${fromNow(renewedUntil, nowSeconds(context))})`;
     context.stdout.write(`The certificate is renewed as you use it, without a browser, until ${until}.\n`);

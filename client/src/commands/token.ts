@@ -4,11 +4,27 @@ import { printable } from "@sallyport/core/terminal-text.ts";
 import type { Command } from "commander";
 import { type Context, nowSeconds } from "../context.ts";
 import { isoTime, json } from "../output/json.ts";
-import { table } from "../output/table.ts";
+import { columnsOf, table } from "../output/table.ts";
 import { fromNow, localTime } from "../output/time.ts";
 import { examples, signedInApi } from "./command.ts";
 
 const SECONDS = { h: 3600, d: 86_400, w: 7 * 86_400 };
+
+/** What the control plane's TokenScope has; it is the one that decides. */
+const SCOPES = [
+  "engagements:read",
+  "engagements:write",
+  "engagements:end",
+  "approvals:read",
+  "hosts:read",
+  "hosts:write",
+  "sessions:read",
+  "recordings:read",
+  "recordings:hold",
+  "revocations:write",
+  "audit:read",
+  "metrics:read",
+];
 
 interface CreateOptions {
   scope: string[];
@@ -43,7 +59,10 @@ export function registerToken(program: Command, context: Context): void {
       30 * SECONDS.d,
     )
     .option("--json", "as one JSON object")
-    .addHelpText("after", examples("sallyport token create prometheus --scope metrics:read --expires 52w"))
+    .addHelpText(
+      "after",
+      `\nScopes:\n  ${SCOPES.join("\n  ")}\n${examples("sallyport token create prometheus --scope metrics:read --expires 52w")}`,
+    )
     .action((name: string, options: CreateOptions) => create(context, name, options));
   token
     .command("list", { isDefault: true })
@@ -60,7 +79,17 @@ export function registerToken(program: Command, context: Context): void {
 }
 
 async function create(context: Context, name: string, { scope, expires, json: asJson }: CreateOptions) {
-  if (scope.length === 0) throw new SallyportError("usage", "--scope is missing: say what the token may do.");
+  if (scope.length === 0)
+    throw new SallyportError(
+      "usage",
+      "--scope is missing: say what the token may do, such as --scope sessions:read; sallyport token create --help lists the scopes.",
+    );
+  const unknown = scope.find((each) => !SCOPES.includes(each));
+  if (unknown !== undefined)
+    throw new SallyportError(
+      "usage",
+      `There is no scope ${JSON.stringify(unknown)}. There are: ${SCOPES.join(", ")}.`,
+    );
   const expiresAt = nowSeconds(context) + expires;
   const made = await signedInApi(context).api.createToken({ name, scopes: scope, expiresAt });
   const times = { createdAt: isoTime(made.createdAt), expiresAt: isoTime(made.expiresAt) };
@@ -84,7 +113,9 @@ async function list(context: Context, options: { json?: boolean }): Promise<void
     fromNow(expiresAt, now),
     lastUsedAt === null ? "never" : fromNow(lastUsedAt, now),
   ]);
-  context.stdout.write(table(["ID", "NAME", "OF", "SCOPES", "ENDS", "LAST USED"], rows));
+  context.stdout.write(
+    table(["ID", "NAME", "OF", "SCOPES", "ENDS", "LAST USED"], rows, columnsOf(context.stdout)),
+  );
 }
 
 async function revoke(context: Context, id: string): Promise<void> {

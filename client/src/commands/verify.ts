@@ -66,13 +66,17 @@ async function verify(context: Context, id: string | undefined, options: VerifyO
     );
   context.stdout.write(
     [
-      `The recording holds: ${result.blocks} blocks, ${result.frames} frames, ${result.rawBytes} bytes${result.complete ? "" : ", not ended yet"}.`,
+      `The recording holds: ${count(result.blocks, "block")}, ${count(result.frames, "frame")}, ${result.rawBytes} bytes${result.complete ? "" : ", not ended yet"}.`,
       `Signed by ${signer}${options.hostKey === undefined ? ", as the control plane says; compare it with the host's enrolment" : ""}.`,
       `Last block: ${result.headHash}`,
       ...(id !== undefined && result.complete ? [logLine(logged)] : []),
       "",
     ].join("\n"),
   );
+}
+
+function count(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? "" : "s"}`;
 }
 
 function logLine(logged: LogEntry | undefined): string {

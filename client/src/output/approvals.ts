@@ -5,7 +5,7 @@ import { table } from "./table.ts";
 import { fromNow, localTime } from "./time.ts";
 
 /** Requests as a table; empty when there are none. */
-export function approvalTable(requests: readonly ApprovalView[], now: number): string {
+export function approvalTable(requests: readonly ApprovalView[], now: number, columns?: number): string {
   if (requests.length === 0) return "";
   return table(
     ["ID", "ASKED", "ENGAGEMENT", "FOR", "STATE", "", "TICKET", "REASON"],
@@ -19,6 +19,7 @@ export function approvalTable(requests: readonly ApprovalView[], now: number): s
       each.ticket ?? "",
       each.reason,
     ]),
+    columns,
   );
 }
 

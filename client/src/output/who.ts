@@ -11,7 +11,7 @@ const MFA: Record<string, string> = {
 };
 
 /** Who is signed in, how, until when, and what it is good for. */
-export function whoText(state: SignInState, now: number): string {
+export function whoText(state: SignInState, now: number, columns?: number): string {
   const { me, certificate } = state;
   const lines = [
     `Signed in as ${printable(me.name)} (${me.roles.join(", ") || "no role"}) by ${printable(me.issuer)}, with ${MFA[me.mfa] ?? printable(me.mfa)}.`,
@@ -22,7 +22,9 @@ export function whoText(state: SignInState, now: number): string {
       ? ["The sign-in is brokered (on another device): hosts take it only for engagements that accept that."]
       : []),
   ];
-  const tables = [engagementTable(me.engagements, now), hostTable(me)].filter((each) => each !== "");
+  const tables = [engagementTable(me.engagements, now, columns), hostTable(me, columns)].filter(
+    (each) => each !== "",
+  );
   return `${[`${lines.join("\n")}\n`, ...tables, warnings(me, now)].filter((each) => each !== "").join("\n")}`;
 }
 
@@ -31,7 +33,7 @@ function validity(until: number, now: number): string {
 }
 
 /** Engagements with their state; empty when there are none. */
-export function engagementTable(engagements: Me["engagements"], now: number): string {
+export function engagementTable(engagements: Me["engagements"], now: number, columns?: number): string {
   if (engagements.length === 0) return "";
   return table(
     ["ENGAGEMENT", "STATE", "FROM", "UNTIL", "", "HOSTS", "ACCOUNTS", "CONTACT"],
@@ -49,11 +51,12 @@ export function engagementTable(engagements: Me["engagements"], now: number): st
       each.accounts.join(", "),
       each.contact,
     ]),
+    columns,
   );
 }
 
 /** The hosts as ssh reaches them; empty when there are none. */
-export function hostTable(me: Me): string {
+export function hostTable(me: Me, columns?: number): string {
   if (me.hosts.length === 0) return "";
   return table(
     ["HOST", "ADDRESS", "ACCOUNTS", "ENGAGEMENTS"],
@@ -66,6 +69,7 @@ export function hostTable(me: Me): string {
         .map((each) => `${each.name} (${each.state})`)
         .join(", "),
     ]),
+    columns,
   );
 }
 

@@ -45,8 +45,11 @@ export async function answerRequest(
     const row = { request_id: id, ...identity, ...answer, at: now };
     // Of two who answer at once, the second comes when the first is stored, and counts what they have said.
     if (!(await holdPending(db, id, now))) throw await notPending(inside, id, now);
-    if (!(await addAnswer(db, row))) await checkSameAnswer(inside, row);
+    const isNew = await addAnswer(db, row);
+    if (!isNew) await checkSameAnswer(inside, row);
     const state = await decide(inside, request, engagement, answer.decision, now);
+    // Said again, as when the answer to it was lost, and nothing comes of it: it was written down before.
+    if (!isNew && state === "pending") return { request: await reread(inside, id), granted: false };
     const { name, end } = engagement;
     const until = request.member_id === null ? null : Math.min(now + engagement.approval.lasts, end);
     const to = { state, at: now, ...(state === "approved" && { until }) };

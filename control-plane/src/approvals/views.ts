@@ -4,7 +4,7 @@ import type { Engagement, Member } from "@sallyport/core/policy/engagement.ts";
 import { printable } from "@sallyport/core/terminal-text.ts";
 import { grantingRequests } from "../database/approval-grants.ts";
 import { answersTo, latestRequest } from "../database/approval-requests.ts";
-import { findEngagement, listEngagements } from "../database/engagements.ts";
+import { engagementsByIds, findEngagement } from "../database/engagements.ts";
 import { listMembers } from "../database/members.ts";
 import type { ApprovalAnswersTable, ApprovalRequestsTable, Database } from "../database/tables.ts";
 
@@ -22,10 +22,10 @@ export async function viewRequests(
   isOwn: (request: ApprovalRequestsTable) => boolean = () => true,
 ): Promise<ApprovalView[]> {
   if (requests.length === 0) return [];
-  const [one, ...others] = new Set(requests.map(({ engagement_id }) => engagement_id));
-  const found =
-    one !== undefined && others.length === 0 ? [await findEngagement(db, one)] : await listEngagements(db);
-  const engagements = new Map(found.flatMap((each) => (each === undefined ? [] : [[each.id, each]])));
+  const named = new Set(requests.map(({ engagement_id }) => engagement_id));
+  const engagements = new Map(
+    (await engagementsByIds(db, [...named])).map((each) => [each.id as string, each]),
+  );
   const memberIds = [...new Set(requests.flatMap(({ member_id }) => member_id ?? []))];
   const members = new Map((await listMembers(db, memberIds)).map((member) => [member.id, member]));
   const ids = requests.map(({ id }) => id);

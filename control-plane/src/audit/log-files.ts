@@ -7,6 +7,7 @@ import { type Checkpoint, openCheckpoint, parseCheckpoint } from "@sallyport/cor
 import type { VerifierKey } from "@sallyport/core/transparency/signed-note.ts";
 import { syncDirectory, writeDurably } from "../keys/durable-file.ts";
 import type { KeyRing } from "../keys/key-ring.ts";
+import { PROGRAM_NAME } from "../program-name.ts";
 
 /*
  * The log's key and its newest checkpoint lie beside the other keys. The checkpoint is there because it must not be
@@ -28,7 +29,8 @@ export interface LogFiles {
 
 /** Says how to begin a new log. */
 export const RENEW =
-  "To begin a new log instead, and tell everybody who verifies: main.ts renew-audit-log --config FILE --reason TEXT";
+  "To begin a new log instead, and tell everybody who verifies: " +
+  `${PROGRAM_NAME} renew-audit-log --config FILE --reason TEXT`;
 
 const checkpointFile = (directory: string) => join(directory, "audit-log.checkpoint");
 

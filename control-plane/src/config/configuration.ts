@@ -173,7 +173,7 @@ export const Configuration = z
       .strictObject({
         perSecond: z.number().positive().max(100_000).default(20),
         burst: z.int().min(1).max(100_000).default(200),
-        caller: Limit(50, 1000).describe("Requests per signed-in person or token."),
+        caller: Limit(50, 1000).describe("Requests per signed-in person or token; an export counts as 10."),
         failures: Limit(1, 100).describe(
           'Answers "not signed in" per client address; then it is "too many".',
         ),

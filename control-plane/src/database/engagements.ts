@@ -39,6 +39,16 @@ export async function engagementsEndingBy(db: Database, now: number, by: number)
   return withMembers(db, rows);
 }
 
+/** The engagements with these ids. */
+export async function engagementsByIds(db: Database, ids: readonly string[]): Promise<Engagement[]> {
+  const found: Row[] = [];
+  for (let from = 0; from < ids.length; from += AT_ONCE) {
+    const some = ids.slice(from, from + AT_ONCE);
+    found.push(...(await db.selectFrom("engagements").selectAll().where("id", "in", some).execute()));
+  }
+  return withMembers(db, found);
+}
+
 /** The engagement with this name or id. */
 export async function findEngagement(db: Database, nameOrId: string): Promise<Engagement | undefined> {
   const rows = await db

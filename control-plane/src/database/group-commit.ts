@@ -1,4 +1,4 @@
-import { inSavepoint } from "./savepoint.ts";
+import { inSavepoint, TransactionLostError } from "./savepoint.ts";
 import type { Database } from "./tables.ts";
 
 /** Most pieces of work in one transaction: readers of SQLite wait for all of it. */
@@ -51,7 +51,11 @@ export class GroupCommit {
           }
           await inSavepoint(transaction, work).then(
             (result) => tell.push(() => resolve(result)),
-            (error: unknown) => tell.push(() => reject(error)),
+            (error: unknown) => {
+              // What came after would be stored outside of it.
+              if (error instanceof TransactionLostError) throw error;
+              tell.push(() => reject(error));
+            },
           );
         }
       });

@@ -1,13 +1,28 @@
 import { Member } from "@sallyport/core/policy/engagement.ts";
 import type { Database, IdentitiesTable, MembersTable } from "./tables.ts";
 
+/** Most ids that a statement names; for more all rows are read. */
+const MOST_NAMED = 500;
+
 /** All members that `ids` names, or all there are. */
 export async function listMembers(db: Database, ids?: readonly string[]): Promise<Member[]> {
   if (ids?.length === 0) return [];
   const wanted = ids === undefined ? undefined : new Set(ids);
-  const rows = await db.selectFrom("members").selectAll().orderBy("id").execute();
+  const named = wanted === undefined || wanted.size > MOST_NAMED ? undefined : [...wanted];
+  const rows = await db
+    .selectFrom("members")
+    .selectAll()
+    .$if(named !== undefined, (query) => query.where("id", "in", named ?? []))
+    .orderBy("id")
+    .execute();
   const identities = Map.groupBy(
-    await db.selectFrom("identities").selectAll().orderBy("issuer").orderBy("subject").execute(),
+    await db
+      .selectFrom("identities")
+      .selectAll()
+      .$if(named !== undefined, (query) => query.where("member_id", "in", named ?? []))
+      .orderBy("issuer")
+      .orderBy("subject")
+      .execute(),
     (row) => row.member_id,
   );
   return rows

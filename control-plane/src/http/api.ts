@@ -19,6 +19,8 @@ export interface Route<A extends Access = Access, P = unknown, Q = unknown, B = 
   summary: string;
   /** Counts against the rate limit of the caller's address. */
   limited?: true;
+  /** As how many requests it counts against the caller's limit, where that is not one. */
+  cost?: number;
   /** A `self` route that also takes tokens which no sign-in stands behind. */
   takesTokens?: true;
   /** Most bytes of its body, where that is not 256 KiB. */
@@ -102,7 +104,7 @@ export class Api {
   }
 
   async #caller(
-    { access, takesTokens }: Pick<Route, "access" | "takesTokens">,
+    { access, takesTokens, cost }: Pick<Route, "access" | "takesTokens" | "cost">,
     context: Context<AppEnv>,
     address: string,
   ): Promise<Caller> {
@@ -113,7 +115,7 @@ export class Api {
       throw error;
     });
     const { issuer, subject, tokenKind, tokenHash } = caller;
-    callerLimit.take(tokenKind === "sign-in" ? JSON.stringify([issuer, subject]) : tokenHash);
+    callerLimit.take(tokenKind === "sign-in" ? JSON.stringify([issuer, subject]) : tokenHash, cost);
     checkAccess(caller, access, takesTokens);
     return caller;
   }

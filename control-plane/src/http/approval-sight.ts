@@ -1,9 +1,9 @@
 import { requestNotFound } from "../approvals/views.ts";
 import { type RequestSight, requestById } from "../database/approval-requests.ts";
-import { listEngagements } from "../database/engagements.ts";
 import type { ApprovalRequestsTable, Database } from "../database/tables.ts";
 import type { Caller } from "./caller.ts";
 import { seesEngagement, sightOf } from "./sight.ts";
+import { visibleEngagements } from "./visible-engagements.ts";
 
 /** Which requests a caller sees, and of which all: of an activation that others asked for a member sees only that it is there. */
 export interface SeenRequests {
@@ -16,7 +16,7 @@ export interface SeenRequests {
 export async function sightOfRequests(db: Database, caller: Caller): Promise<SeenRequests> {
   const sight = sightOf(caller, "approvals:read");
   const { memberId } = sight;
-  const bound = sight.all ? [] : await listEngagements(db);
+  const bound = sight.all ? [] : await visibleEngagements(db, sight);
   const idsSeenAs = (as: Parameters<typeof seesEngagement>[0]) =>
     bound.filter((engagement) => seesEngagement(as, engagement)).map(({ id }) => id);
   const { issuer, subject } = caller;

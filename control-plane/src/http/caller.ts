@@ -1,6 +1,7 @@
 import { SallyportError } from "@sallyport/core/errors.ts";
 import type { Role } from "@sallyport/core/messages/client-api.ts";
 import type { Revocation } from "@sallyport/core/policy/revocation.ts";
+import { printable } from "@sallyport/core/terminal-text.ts";
 import { type ApiTokenRow, findApiToken, noteTokenUse } from "../database/api-tokens.ts";
 import { groupsOf } from "../database/identity-groups.ts";
 import { memberByIdentity } from "../database/members.ts";
@@ -120,7 +121,11 @@ export async function staffOf(
   return { email: roles.length > 0 ? email : undefined, roles };
 }
 
-/** How a caller is named in revocations, ends and the audit log. */
-export function actorName(caller: Caller): string {
-  return caller.email ?? caller.name;
+/**
+ * How a caller is named in revocations, ends and the audit log: by their e-mail, or where none is vouched for, by the identity
+ * and then by the name. At many IdPs people name themselves, and could take somebody else's e-mail for a name.
+ */
+export function actorName({ email, tokenKind, issuer, subject, name }: Caller): string {
+  if (email !== undefined) return email;
+  return tokenKind === "bootstrap" ? name : printable(`${subject} at ${issuer} (${name})`, 300);
 }

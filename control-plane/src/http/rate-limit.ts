@@ -18,20 +18,22 @@ export class RateLimit {
     this.#whose = whose;
   }
 
-  /** Takes one token. Code `rate-limited`. */
-  take(key: string): void {
+  /** Takes a token, or as many as something costs that is much work. Code `rate-limited`. */
+  take(key: string, cost = 1): void {
     const { perSecond, burst } = this.#limit;
     const now = this.#clock();
     const bucket = this.#buckets.get(key) ?? { tokens: burst, at: now };
     const tokens = Math.min(burst, bucket.tokens + (Math.max(0, now - bucket.at) / 1000) * perSecond);
-    if (tokens < 1) {
+    // More than there can ever be would be a refusal for good.
+    const price = Math.min(cost, burst);
+    if (tokens < price) {
       throw new SallyportError(
         "rate-limited",
         `Too many requests come ${this.#whose}. Wait a minute and try again.`,
       );
     }
     if (this.#buckets.size >= MAX_BUCKETS) this.#forgetFull(now);
-    this.#buckets.set(key, { tokens: tokens - 1, at: now });
+    this.#buckets.set(key, { tokens: tokens - price, at: now });
   }
 
   #forgetFull(now: number): void {

@@ -10,6 +10,12 @@ import type { Caller } from "./caller.ts";
 import type { Services } from "./services.ts";
 import { type Sight, sightOf } from "./sight.ts";
 
+/**
+ * As how many requests it counts to have a recording read and rewritten, or its events: tens of milliseconds in which nothing
+ * else is done.
+ */
+export const EXPORT_COST = 10;
+
 /** Whose sessions are in sight; undefined means everybody's. */
 export async function visibleSessions(
   { db }: Pick<Services, "db">,

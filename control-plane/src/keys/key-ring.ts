@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { KeyKind } from "@sallyport/core/messages/key-succession.ts";
@@ -59,10 +60,10 @@ export class KeyRing {
     createKeyFile(this.firstFile(kind), this.#passphrase);
   }
 
-  /** Makes one more key of this kind, in a file that is named after `at`, in seconds. */
+  /** Makes one more key of this kind, in a file named after `at`, in seconds, and by chance: two may begin at once. */
   createNext(kind: KeyKind, at: number): Signer {
     const stamp = new Date(at * 1000).toISOString().replace(/[-:]|\.\d+/g, "");
-    const file = join(this.directory, `${kind}-${stamp}.pem`);
+    const file = join(this.directory, `${kind}-${stamp}-${randomBytes(4).toString("hex")}.pem`);
     return keySigner(createKeyFile(file, this.#passphrase).privateKey);
   }
 
@@ -95,7 +96,7 @@ export class KeyRing {
 
   #filesOf(kind: KeyKind): string[] {
     if (!existsSync(this.directory)) return [];
-    const pattern = new RegExp(`^${kind}(-\\d{8}T\\d{6}Z)?\\.pem$`);
+    const pattern = new RegExp(`^${kind}(-\\d{8}T\\d{6}Z-[0-9a-f]{8})?\\.pem$`);
     return readdirSync(this.directory)
       .filter((name) => pattern.test(name))
       .sort((a, b) => a.length - b.length || (a < b ? -1 : 1));

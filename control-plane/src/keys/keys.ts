@@ -10,6 +10,7 @@ import {
 import type { Signer } from "@sallyport/core/ssh/signer.ts";
 import { keySuccessions, noteFirstKey } from "../database/key-successions.ts";
 import type { Database, KeySuccessionsTable } from "../database/tables.ts";
+import { PROGRAM_NAME } from "../program-name.ts";
 import { KeyConfiguration } from "./key-configuration.ts";
 import { isSameKey, KeyRing, policyKeyId } from "./key-ring.ts";
 
@@ -105,7 +106,7 @@ export class Keys {
     throw new SallyportError(
       "config-invalid",
       `The ${kind} key ${fingerprint(key.blob)} that hosts trust is neither in ${this.ring.directory} nor among \`keys\` in ` +
-        "the configuration: restore it. To use another, restore this one first, then: main.ts rotate-key",
+        `the configuration: restore it. To use another, restore this one first, then: ${PROGRAM_NAME} rotate-key`,
     );
   }
 

@@ -10,7 +10,7 @@ const MAX_LENGTH = 1024;
  * `keys-passphrase` (systemd.exec(5), LoadCredential= and LoadCredentialEncrypted=); undefined where there is neither. It
  * never stands in the environment itself, which children inherit. Code `config-invalid`.
  */
-export function readPassphrase(env: NodeJS.ProcessEnv): string | undefined {
+export function readPassphrase(env: Readonly<Record<string, string | undefined>>): string | undefined {
   const { SALLYPORT_KEYS_PASSPHRASE_FILE: named, CREDENTIALS_DIRECTORY: directory } = env;
   const credential = directory === undefined ? undefined : join(directory, CREDENTIAL);
   const file = named ?? (credential !== undefined && existsSync(credential) ? credential : undefined);

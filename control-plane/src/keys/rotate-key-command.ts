@@ -1,6 +1,7 @@
 import { SallyportError } from "@sallyport/core/errors.ts";
 import { KeyKind } from "@sallyport/core/messages/key-succession.ts";
 import { fingerprint, parsePublicKeyLine } from "@sallyport/core/ssh/public-key.ts";
+import { PROGRAM_NAME } from "../program-name.ts";
 import {
   beginRotation,
   finishRotation,
@@ -10,7 +11,7 @@ import {
   switchWhenReady,
 } from "./rotation.ts";
 
-/** What `main.ts rotate-key` was called with. */
+/** What the command `rotate-key` was called with. */
 export interface RotateKeyOptions {
   kind: string | undefined;
   finish: boolean;
@@ -19,7 +20,7 @@ export interface RotateKeyOptions {
 }
 
 /**
- * `main.ts rotate-key`: takes one step, or none with `status`, and returns how things stand then, a line each. Codes
+ * The command `rotate-key`: takes one step, or none with `status`, and returns how things stand then, a line each. Codes
  * `usage`, and those of the steps.
  */
 export async function rotateKey(needs: RotationNeeds, options: RotateKeyOptions): Promise<string[]> {
@@ -31,10 +32,7 @@ export async function rotateKey(needs: RotationNeeds, options: RotateKeyOptions)
     return states.flatMap(describe);
   }
   if (!kind.success)
-    throw new SallyportError(
-      "usage",
-      `--kind is missing, or none of ${KeyKind.options.join(", ")}. --help shows how to call it.`,
-    );
+    throw new SallyportError("usage", `--kind is missing, or none of ${KeyKind.options.join(", ")}.`);
   if (finish) await finishRotation(needs, kind.data, force);
   else if (force) await switchNow(needs, kind.data);
   else if (!status) await beginRotation(needs, kind.data);
@@ -45,7 +43,7 @@ async function switchNow(needs: RotationNeeds, kind: KeyKind): Promise<void> {
   if (await switchWhenReady(needs, kind, true)) return;
   throw new SallyportError(
     "conflict",
-    `There is no rotation of ${kind} whose new key does not sign yet; begin one without --force.`,
+    `There is no rotation of ${kind} whose new key does not sign yet; begin one with the same command without --force.`,
   );
 }
 
@@ -57,7 +55,7 @@ function describe({ kind, signing, open, waitsFor }: RotationState): string[] {
   lines.push(
     open.switched_at === null
       ? `  ${what} is next, and signs as soon as nothing has to be waited for`
-      : `  ${what} is the old one, until: main.ts rotate-key --kind ${kind} --finish`,
+      : `  ${what} is the old one, until: ${PROGRAM_NAME} rotate-key --config FILE --kind ${kind} --finish`,
   );
   return [...lines, ...waitsFor.map((obstacle) => `  waits for ${obstacle}`)];
 }

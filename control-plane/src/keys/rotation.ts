@@ -13,6 +13,7 @@ import {
 import { inTransaction } from "../database/open-database.ts";
 import type { Database, KeySuccessionsTable } from "../database/tables.ts";
 import { type Environment, seconds } from "../environment.ts";
+import { PROGRAM_NAME } from "../program-name.ts";
 import type { Keys } from "./keys.ts";
 
 /** A host that was not heard from for so many seconds holds nobody up; it gets what it missed when it is back. */
@@ -97,9 +98,13 @@ export async function finishRotation(needs: RotationNeeds, kind: KeyKind, force:
   const { db, environment, keys, config } = needs;
   const { open, waitsFor } = await rotationState(needs, kind);
   if (open === undefined)
-    throw conflict(`No rotation of ${kind} goes on. Begin one: rotate-key --kind ${kind}`);
+    throw conflict(
+      `No rotation of ${kind} goes on. Begin one: ${PROGRAM_NAME} rotate-key --config FILE --kind ${kind}`,
+    );
   if (open.switched_at === null)
-    throw conflict(`The new ${kind} key does not sign yet: ${waitsFor.join("; ") || "it will in a moment"}.`);
+    throw conflict(
+      `The new ${kind} key does not sign yet: ${waitsFor.join("; ") || "it will in a moment, while the control plane runs"}.`,
+    );
   if (waitsFor.length > 0 && !force)
     throw conflict(
       `Something hangs on the old ${kind} key yet: ${waitsFor.join("; ")}. Wait, or add --force.`,

@@ -39,7 +39,8 @@ export async function revoke(
   const answers = await needs.hosts.revoke(entries);
   const echoes = new Map(answers.map((echo) => [echo.hostId, echo]));
   // Their bundles now differ from the one that hosts have; sent after the entries, which end sessions at once.
-  void needs.hosts.publishBundles();
+  // Where the database is away by then, they follow when it is back; nobody waits here to be told.
+  needs.hosts.publishBundles().catch(() => {});
   const hosts = (await listHosts(needs.db)).map((host) => {
     const echo = echoes.get(host.id);
     return {

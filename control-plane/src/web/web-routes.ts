@@ -10,7 +10,7 @@ import { actorName, type Caller } from "../http/caller.ts";
 import { limitKey } from "../http/client-address.ts";
 import type { Services } from "../http/services.ts";
 import { sightOf } from "../http/sight.ts";
-import { storageOf, visibleRecording, visibleSessions } from "../http/visible-recordings.ts";
+import { EXPORT_COST, storageOf, visibleRecording, visibleSessions } from "../http/visible-recordings.ts";
 import type { Permission } from "../people/permissions.ts";
 import { asStream, exportedFrames } from "../recordings/recording-streams.ts";
 import { eventsOf } from "../recordings/session-events.ts";
@@ -38,17 +38,23 @@ const ById = z.object({ id: z.string().max(64) });
 export function webRoutes(api: Api, services: Services): void {
   const { db, environment, config } = services;
   const cookie = new WebCookie(config.url);
-  const signedIn = async (context: Context, address: string): Promise<WebSession> => {
+  const signedIn = async (context: Context, address: string, cost = 1): Promise<WebSession> => {
     checkFetchSite(context);
     const session = await webSession(services, cookie.read(context)).catch((error: unknown) => {
       if (isSallyportError(error, "unauthenticated")) services.failureLimit.take(limitKey(address));
       throw error;
     });
-    services.callerLimit.take(JSON.stringify([session.caller.issuer, session.caller.subject]));
+    const { issuer, subject } = session.caller;
+    services.callerLimit.take(JSON.stringify([issuer, subject]), cost);
     return session;
   };
-  const allowed = async (context: Context, address: string, permission: Permission): Promise<Caller> => {
-    const { caller } = await signedIn(context, address);
+  const allowed = async (
+    context: Context,
+    address: string,
+    permission: Permission,
+    cost = 1,
+  ): Promise<Caller> => {
+    const { caller } = await signedIn(context, address, cost);
     checkAccess(caller, permission);
     return caller;
   };
@@ -141,7 +147,7 @@ export function webRoutes(api: Api, services: Services): void {
       answer: { status: 200, type: "application/x-asciicast", description: "The recording." },
     },
     async ({ context, address, params }) => {
-      const caller = await allowed(context, address, "recordings:read");
+      const caller = await allowed(context, address, "recordings:read", EXPORT_COST);
       const recording = await visibleRecording(services, params.id, caller);
       const { session, stored, name } = recording;
       const frames = storedFrames(storageOf(services, recording), name, stored.length);

@@ -15,9 +15,12 @@ import {
 import { CLOCK_SKEW, type IdTokenContext, type VerifiedIdToken, verifyIdToken } from "./id-token.ts";
 import { verifyFreshToken, verifySignInToken } from "./renewal.ts";
 
+/** What a host keeps of an ID token: all but the lists of groups and the like, which are none of its business. */
+export type SignedIn = Omit<VerifiedIdToken, "lists" | "elsewhere">;
+
 /** A person whose identity two independent signatures prove: the user CA's and the IdP's. */
 export interface ProvenIdentity {
-  token: VerifiedIdToken;
+  token: SignedIn;
   /** Whether the IdP vouched for the key too; an engagement has to accept `brokered`. */
   assurance: Assurance;
   certificateSerial: string;
@@ -64,7 +67,7 @@ async function checkSignedIn(certificate: SshCertificate, context: IdentityConte
   const binding = readBinding(certificate);
   const assurance = assuranceOf(token, binding);
   checkBoundKey(binding, certificate);
-  return { token, assurance };
+  return { token: signedIn(token), assurance };
 }
 
 /**
@@ -81,7 +84,7 @@ async function checkRenewed(certificate: SshCertificate, context: IdentityContex
   checkBoundKey(binding, certificate);
   const freshToken = readExtension(certificate, FRESH_ID_TOKEN_EXTENSION);
   const { signIn } = await verifyFreshToken(original, freshToken, context);
-  return { token: signIn, assurance };
+  return { token: signedIn(signIn), assurance };
 }
 
 function readCertificate(blob: Uint8Array): SshCertificate {
@@ -171,4 +174,8 @@ function checkBoundKey(binding: Binding, certificate: SshCertificate): void {
 
 function message(cause: unknown): string {
   return isSallyportError(cause) ? cause.message : "does not parse";
+}
+
+function signedIn({ lists: _lists, elsewhere: _elsewhere, ...token }: VerifiedIdToken): SignedIn {
+  return token;
 }

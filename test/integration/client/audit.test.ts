@@ -167,7 +167,14 @@ describe("sallyport audit, with a real control plane", () => {
   it("is for the security team", async () => {
     for (const args of [["checkpoint"], ["export"], ["verify"]]) {
       const { status, stdout, stderr } = await contractor.run("audit", ...args);
-      assert.deepEqual([status, stdout, stderr], [6, "", "sallyport: Only the security team may do this.\n"]);
+      assert.deepEqual(
+        [status, stdout, stderr],
+        [
+          6,
+          "",
+          "sallyport: This takes the permission audit:read, which the role contractor does not have.\n",
+        ],
+      );
     }
   });
 

@@ -142,6 +142,23 @@ describe("API tokens", () => {
     assert.deepEqual(await both(), [403, 403], "the IdP says that they left the group");
   });
 
+  it("of people whose e-mail nobody vouches for say in the audit log who they are, not what they call themselves", async () => {
+    const { idp, config } = plane;
+    const rule = { issuer: idp.issuer, claim: "groups", group: "sec-audit", role: "auditor" as const };
+    config.staffGroups.splice(0, Number.POSITIVE_INFINITY, rule);
+    idp.accounts.set("mallory", {
+      ...{ sub: "mallory", email: "mallory@acme.test", emailVerified: false, name: "sec@acme.test", amr: [] },
+      groups: ["sec-audit"],
+    });
+    const { apiToken } = await signIn(plane.url, idp.issuer, "mallory");
+    const { id } = await make(apiToken, ["audit:read"]);
+    const db = await plane.database();
+    const events = await db.selectFrom("audit_events").selectAll().where("type", "=", "token-made").execute();
+    await db.destroy();
+    const actor = events.find(({ data_json }) => data_json.includes(id))?.actor;
+    assert.equal(actor, `mallory at ${idp.issuer} (sec@acme.test)`);
+  });
+
   it("of the bootstrap are an admin's for an hour, but answer and make nothing in a person's name", async () => {
     const { environment } = plane;
     const db = await plane.database();

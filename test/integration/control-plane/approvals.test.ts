@@ -260,6 +260,8 @@ describe("approvals over the API", () => {
     const { id } = await ask("whole", "ben");
     const seen = (await api("dana", "GET", `/approvals/${id}`)).body as ApprovalView;
     assert.deepEqual([seen.state, seen.reason, seen.requestedBy], ["pending", "", null]);
+    const asked = await ask("whole");
+    assert.deepEqual([asked.id, asked.reason, asked.requestedBy], [id, "", null], "asked for again");
     assert.equal((await withdraw("dana", id)).code, "forbidden");
     assert.equal((await answer("ben", id)).code, "forbidden");
     await Promise.all([answer("ann", id), bundle()]);

@@ -110,6 +110,16 @@ describe("host link", () => {
       });
     }
 
+    it("keeps nothing large in memory for who has not signed in: a message that never ends is cut off", async () => {
+      const link = new TestLink(plane.url);
+      await link.next("challenge");
+      const begun = performance.now();
+      link.socket.on("error", () => {});
+      link.socket.send(Buffer.alloc(1024 * 1024), { fin: false });
+      assert.equal((await link.closed).code, 1006);
+      assert.ok(performance.now() - begun < 5000, "not only when nobody signs in for 10 s");
+    });
+
     it("does not take an answer to another challenge", async () => {
       const [first, second] = [new TestLink(plane.url), new TestLink(plane.url)];
       const stolen = await first.next("challenge");

@@ -7,6 +7,9 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { systemRandom } from "@sallyport/control-plane/environment.ts";
+import { createLog } from "@sallyport/control-plane/log.ts";
+import { run as runHere } from "@sallyport/control-plane/program.ts";
 import { parseJoinToken, Trust, trustHash } from "@sallyport/core/messages/trust.ts";
 import { call } from "./support/client.ts";
 import { enrol } from "./support/host.ts";
@@ -34,6 +37,15 @@ describe("control plane program", () => {
         resolve({ status: error === null ? 0 : Number(error.code), stdout, stderr });
       });
     });
+  /** Runs a command in this process. */
+  const here = async (args: string[], variables: Record<string, string> = {}) => {
+    const output = { stdout: "", stderr: "" };
+    const write = (name: "stdout" | "stderr") => ({ write: (text: string) => (output[name] += text) });
+    const environment = { clock: Date.now, random: systemRandom, log: createLog() };
+    const context = { environment, databaseUrl: undefined, variables };
+    const status = await runHere(args, { ...context, stdout: write("stdout"), stderr: write("stderr") });
+    return { status, ...output };
+  };
   /** Starts the server and resolves when it says that it listens. */
   const serve = async (): Promise<{
     child: ChildProcess;
@@ -153,13 +165,14 @@ describe("control plane program", () => {
   });
 
   const wrong: [args: string[], expected: RegExp][] = [
-    [[], /^serve, join-token or renew-audit-log is missing|--config FILE is missing/],
-    [["serve"], /--config FILE is missing/],
+    [[], /^Usage: node control-plane\/src\/main\.ts [\s\S]*join-token/],
+    [["serve"], /^Required option '--config <file>' not specified\n/],
     [["serve", "--config", "/nowhere/cp.yaml"], /^\/nowhere\/cp\.yaml cannot be read \(ENOENT\)/],
-    [["serve", "--config", "CONFIG", "extra"], /unexpected argument extra/],
-    [["renew-audit-log", "--config", "CONFIG"], /--reason TEXT is missing/],
-    [["dance", "--config", "CONFIG"], /there is no command dance/],
-    [["serve", "--config", "CONFIG", "--prot", "1"], /Unknown option '--prot'/],
+    [["serve", "--config", "CONFIG", "extra"], /^Too many arguments for 'serve'/],
+    [["renew-audit-log", "--config", "CONFIG"], /^Required option '--reason <text>' not specified\n/],
+    [["renew-audit-log", "--config", "CONFIG", "--reason", "a\nb"], /^--reason takes one line/],
+    [["dance", "--config", "CONFIG"], /^Unknown command 'dance'/],
+    [["serve", "--config", "CONFIG", "--prot", "1"], /^Unknown option '--prot'[\s\S]*--help shows/],
     [["join-token", "--config", "CONFIG", "--name", "Web!", "--address", "::1"], /--name: /],
     [["join-token", "--config", "CONFIG", "--name", "web", "--address", "a b"], /--address: /],
     [["join-token", "--config", "CONFIG", "--name", "web", "--address", "::1", "--port", "x"], /--port: /],
@@ -178,9 +191,45 @@ describe("control plane program", () => {
     });
   }
 
-  it("explains itself", async () => {
+  it("explains itself and each command, with an example to type", async () => {
     const { status, stdout } = await run("--help");
     assert.equal(status, 0);
-    assert.match(stdout, /serve --config FILE[\s\S]*Example[\s\S]*join-token[\s\S]*Example/);
+    assert.match(stdout, /serve [\s\S]*join-token [\s\S]*DATABASE_URL[\s\S]*Exit codes:/);
+    const commands = [...stdout.matchAll(/^ {2}([a-z]+(?:-[a-z]+)*) \[?options\]?/gm)].map(([, name]) =>
+      String(name),
+    );
+    assert.deepEqual([...commands].sort(), [
+      "bootstrap-token",
+      "encrypt-keys",
+      "join-token",
+      "renew-audit-log",
+      "rotate-key",
+      "serve",
+    ]);
+    for (const command of commands) {
+      const { status: helped, stdout: help } = await here([command, "--help"]);
+      assert.equal(helped, 0);
+      assert.match(
+        help,
+        new RegExp(
+          `^Usage: node \\S+ ${command} [\\s\\S]*Examples:\n.*node control-plane/src/main\\.ts ${command} `,
+        ),
+      );
+    }
+  });
+
+  it("encrypt-keys says where there is nothing to encrypt", async () => {
+    const passphrase = join(directory, "passphrase");
+    writeFileSync(passphrase, "four words of some length\n");
+    const encrypt = () =>
+      here(["encrypt-keys", "--config", config], { SALLYPORT_KEYS_PASSPHRASE_FILE: passphrase });
+    const none = await encrypt();
+    assert.equal(none.status, 2);
+    assert.match(none.stderr, /^There are no key files in .*: check `dataDirectory`.*\n$/);
+    assert.equal((await here(["rotate-key", "--config", config, "--status"])).status, 0);
+    assert.equal((await encrypt()).status, 0);
+    const again = await encrypt();
+    assert.equal(again.status, 0);
+    assert.match(again.stderr, /^Nothing to do: every key file in .* is encrypted\.\n$/);
   });
 });

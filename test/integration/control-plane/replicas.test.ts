@@ -42,7 +42,11 @@ describe("two replicas behind one PostgreSQL", () => {
   before(async () => {
     a = await startTestControlPlane({ postgres: true });
     directory = mkdtempSync(join(tmpdir(), "sallyport-replica-"));
-    b = await startControlPlane(configOf("b"), a.environment, a.databaseUrl);
+    b = await startControlPlane({
+      config: configOf("b"),
+      environment: a.environment,
+      databaseUrl: a.databaseUrl,
+    });
     db = await a.database();
     admin = (await signIn(a.url, a.idp.issuer, "sam")).apiToken;
     hosts = [];

@@ -32,10 +32,10 @@ describe("keys that follow keys, on a real host:", () => {
     run(person.ssh("web-1", "echo in"), { env: person.env });
   const isIn = ({ stdout, status, stderr }: Outcome) =>
     assert.deepEqual([stdout.toString(), status], ["in\n", 0], stderr);
-  /** As `main.ts rotate-key`, beside the running control plane, without the start of a program each time. */
+  /** As the command `rotate-key`, beside the running control plane, without the start of a program each time. */
   async function rotated(kind: KeyKind, step: Partial<RotateKeyOptions> = {}): Promise<string> {
     const config = loadConfiguration(join(world.directory, "control-plane.yaml"));
-    const { db, keys } = await openStore(config);
+    const { db, keys } = await openStore({ config });
     const environment = { clock: Date.now, random: systemRandom };
     try {
       const options = { kind, finish: false, force: false, status: false, ...step };

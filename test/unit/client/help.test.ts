@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Context } from "@sallyport/client/context.ts";
 import { run } from "@sallyport/client/program.ts";
+import { TokenScope } from "@sallyport/control-plane/people/permissions.ts";
 
 interface Transcript {
   status: number;
@@ -35,6 +36,28 @@ async function transcript(...args: string[]): Promise<Transcript> {
 }
 
 describe("the command line", () => {
+  it("lists the scopes that the control plane has, and takes no other", async () => {
+    const help = await transcript("token", "create", "--help");
+    const listed = /^Scopes:\n((?: {2}\S+\n)+)/m.exec(help.stdout)?.[1]?.trim().split(/\s+/);
+    assert.deepEqual(listed, TokenScope.options);
+    const other = await transcript("token", "create", "ci", "--scope", "nope");
+    assert.equal(other.status, 2);
+    assert.match(other.stderr, /^sallyport: There is no scope "nope"\. There are: engagements:read, /);
+  });
+
+  it("takes a reason for an answer to a request, as it does everywhere, and a note", async () => {
+    for (const option of ["--reason", "--note"]) {
+      const { status, stderr } = await transcript("approvals", "deny", "apr_1", option, "not now");
+      assert.deepEqual([status, stderr.includes("not signed in")], [3, true], stderr);
+    }
+  });
+
+  it("names the help of the command that was called wrongly", async () => {
+    const { status, stderr } = await transcript("engagement", "extend", "acme-db");
+    assert.equal(status, 2);
+    assert.match(stderr, /--until.*not specified\n\(see: sallyport engagement extend --help\)\n$/);
+  });
+
   it("shows its commands, exit codes and environment", async () => {
     const { status, stdout, stderr } = await transcript("--help");
     assert.deepEqual([status, stderr], [0, ""]);
@@ -151,9 +174,9 @@ Examples:
   }
 
   const complaints: [string, number, string][] = [
-    ["logn", 2, "sallyport: unknown command 'logn'\n(Did you mean login?)\n(see: sallyport help)\n"],
-    ["play", 2, "sallyport: missing required argument 'id'\n(see: sallyport help)\n"],
-    ["status --nonsense", 2, "sallyport: unknown option '--nonsense'\n(see: sallyport help)\n"],
+    ["logn", 2, "sallyport: unknown command 'logn'\n(Did you mean login?)\n(see: sallyport --help)\n"],
+    ["play", 2, "sallyport: missing required argument 'id'\n(see: sallyport play --help)\n"],
+    ["status --nonsense", 2, "sallyport: unknown option '--nonsense'\n(see: sallyport status --help)\n"],
     ["login", 2, "sallyport: Say where to sign in: sallyport login --server https://sallyport.example.com\n"],
     [
       "login --server http://x.example",

@@ -120,6 +120,18 @@ describe("rate limit", () => {
     limit.take("a");
     assert.throws(() => limit.take("a"), limited);
   });
+
+  it("counts what is much work as much, and refuses nothing for good", () => {
+    let now = 0;
+    const limit = new RateLimit(() => now, { perSecond: 1, burst: 15 });
+    const limited = (error: unknown) => isSallyportError(error, "rate-limited");
+    limit.take("a", 10);
+    assert.throws(() => limit.take("a", 10), limited);
+    limit.take("a", 5);
+    now += 15_000;
+    limit.take("a", 100);
+    assert.throws(() => limit.take("a"), limited);
+  });
 });
 
 describe("keys of IdPs", () => {

@@ -57,6 +57,23 @@ describe("revoking", () => {
     );
   });
 
+  it("is stored and answered though the database is away when bundles are to follow", async () => {
+    hosts.publishBundles = async () => {
+      throw new Error("Connection terminated unexpectedly");
+    };
+    const unhandled: unknown[] = [];
+    const note = (error: unknown) => unhandled.push(error);
+    // Mocha's own would end the run.
+    const others = process.rawListeners("unhandledRejection") as (() => void)[];
+    process.removeAllListeners("unhandledRejection").on("unhandledRejection", note);
+    await request("key", KEY);
+    await new Promise(setImmediate);
+    process.removeAllListeners("unhandledRejection");
+    for (const other of others) process.on("unhandledRejection", other);
+    assert.deepEqual(unhandled, [], "it would have ended the control plane");
+    assert.equal((await listRevocations(world.db)).length, 1);
+  });
+
   it("answers who heard of it and what it ended", async () => {
     const id = newId(world.environment, "hst");
     await addHost(world.db, {

@@ -6,12 +6,11 @@ import { z } from "zod";
 import { AgentConfig } from "../../../agent/src/configuration/agent-config.ts";
 import { textOf } from "./markdown.ts";
 
-const PAGE = "docs/operating.md";
-const TABLES: [heading: string, schema: z.ZodType][] = [
-  ["`control-plane.yaml`", Configuration],
-  ["The policy file", PolicyFile],
-  ["`agent.yaml`", AgentConfig],
-  ["Local policy", LocalPolicy],
+const TABLES: [page: string, heading: string, schema: z.ZodType][] = [
+  ["docs/operating/control-plane.md", "`control-plane.yaml`", Configuration],
+  ["docs/operating/engagements.md", "The policy file", PolicyFile],
+  ["docs/operating/hosts.md", "`agent.yaml`", AgentConfig],
+  ["docs/operating/hosts.md", "Local policy", LocalPolicy],
 ];
 
 /** A key as its schema has it: `engagements[].mfa.level`. */
@@ -87,10 +86,9 @@ function rowFor(path: string, rows: readonly Row[]): Row | undefined {
   return undefined;
 }
 
-describe(`the keys in ${PAGE}`, () => {
-  const page = textOf(PAGE);
-  for (const [heading, schema] of TABLES) {
-    const rows = rowsOf(page, heading);
+describe("the keys in docs/operating", () => {
+  for (const [page, heading, schema] of TABLES) {
+    const rows = rowsOf(textOf(page), heading);
     const keys = keysOf(schema);
 
     it(`${heading}: has every key of the schema`, () => {
@@ -124,7 +122,7 @@ describe(`the keys in ${PAGE}`, () => {
   }
 
   it("would show a key that is missing", () => {
-    const rows = rowsOf(page, "`agent.yaml`");
+    const rows = rowsOf(textOf("docs/operating/hosts.md"), "`agent.yaml`");
     assert.equal(rowFor("notThere", rows), undefined);
     assert.equal(rowFor("personalUids.nowhere", rows), undefined);
     assert.notEqual(rowFor("personalUids.from", rows), undefined);

@@ -98,7 +98,7 @@ function missing(path: string): Found {
   return error(
     `${path} is missing`,
     why,
-    "Install the package anew, or see docs/operating.md: A host, by hand",
+    "Install the package anew, or see docs/operating/hosts.md: A host, by hand",
   );
 }
 

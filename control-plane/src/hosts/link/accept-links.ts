@@ -13,6 +13,9 @@ import { HostLink, type HostLinkNeeds } from "./host-link.ts";
 
 const PATH = "/api/v1/host-link";
 const HELLO_MS = 10_000;
+const MAX_HELLO = 4096;
+/** Most bytes that are taken from somebody who has not signed in: the hello with its frame, and a few pings. */
+const MAX_GREETING = 4 * MAX_HELLO;
 
 /** What accepting links needs. `url` is the server's own, which hosts sign. */
 export interface AcceptNeeds extends HostLinkNeeds {
@@ -37,7 +40,7 @@ export function acceptLinks(server: Server | TlsServer, needs: AcceptNeeds): { c
       stream.end("HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
       return;
     }
-    sockets.handleUpgrade(request, stream, head, (socket) => greet(socket, needs));
+    sockets.handleUpgrade(request, stream, head, (socket) => greet(socket, stream, needs));
   });
   return {
     close: async () => {
@@ -53,11 +56,12 @@ export function acceptLinks(server: Server | TlsServer, needs: AcceptNeeds): { c
 }
 
 /** Challenges a host, and makes the socket a link when the answer is right. */
-function greet(socket: WebSocket, needs: AcceptNeeds): void {
+function greet(socket: WebSocket, stream: Duplex, needs: AcceptNeeds): void {
   const nonce = randomToken(needs.environment.random, 32);
   const tooLate = setTimeout(() => socket.close(CloseCode.unauthenticated, "no hello within 10 s"), HELLO_MS);
   let link: HostLink | undefined;
   let isChecking = false;
+  const admit = limitBytes(stream, MAX_GREETING);
   socket.on("error", (error) => needs.environment.log.info("host link error", { reason: error.message }));
   socket.on("close", () => {
     clearTimeout(tooLate);
@@ -76,10 +80,25 @@ function greet(socket: WebSocket, needs: AcceptNeeds): void {
     clearTimeout(tooLate);
     void open(socket, needs, hello, nonce).then((opened) => {
       link = opened;
+      if (link !== undefined) admit();
       link?.begin();
     });
   });
   socket.send(JSON.stringify({ type: "challenge", v: 1, server: needs.url, nonce }));
+}
+
+/**
+ * Cuts a stream off that brings more, until the returned function is called. A message is in memory until it is whole, and those
+ * of hosts are large: without this anybody could fill ours.
+ */
+function limitBytes(stream: Duplex, most: number): () => void {
+  let length = 0;
+  const count = (bytes: Buffer): void => {
+    length += bytes.length;
+    if (length > most) stream.destroy();
+  };
+  stream.on("data", count);
+  return () => void stream.off("data", count);
 }
 
 async function open(
@@ -109,7 +128,7 @@ async function open(
 }
 
 function parseHello(data: Buffer): Hello | undefined {
-  if (data.length > 4096) return undefined;
+  if (data.length > MAX_HELLO) return undefined;
   try {
     const message = parseLinkMessage(HostMessage, data.toString("utf8"));
     return message.type === "hello" ? message : undefined;

@@ -46,7 +46,9 @@ export function approvalRoutes(api: Api, services: Services): void {
     },
     async ({ body, caller }) => {
       const request = await requestApproval(services, await newRequest(services, caller, body));
-      return (await viewRequests(db, [request], now()))[0];
+      // It may be another's that was pending already.
+      const { isOwn } = await sightOfRequests(db, caller);
+      return (await viewRequests(db, [request], now(), isOwn))[0];
     },
   );
 

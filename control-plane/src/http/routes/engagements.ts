@@ -3,7 +3,7 @@ import { EndEngagementResponse, EngagementView } from "@sallyport/core/messages/
 import type { Engagement, Member } from "@sallyport/core/policy/engagement.ts";
 import { z } from "zod";
 import { currentVersions } from "../../database/engagement-versions.ts";
-import { findEngagement, listEngagements } from "../../database/engagements.ts";
+import { findEngagement } from "../../database/engagements.ts";
 import { type Host, listHosts } from "../../database/hosts.ts";
 import { listMembers } from "../../database/members.ts";
 import { seconds } from "../../environment.ts";
@@ -14,6 +14,7 @@ import { actorName } from "../caller.ts";
 import { publish } from "../publish.ts";
 import type { Services } from "../services.ts";
 import { type Sight, seesEngagement, sightOf } from "../sight.ts";
+import { visibleEngagements } from "../visible-engagements.ts";
 
 const ByName = z.object({ name: z.string().max(255) });
 
@@ -31,8 +32,7 @@ export function engagementRoutes(api: Api, services: Services): void {
     },
     async ({ caller }) => {
       const sight = sightOf(caller, "engagements:read");
-      const engagements = (await listEngagements(db)).filter((one) => seesEngagement(sight, one));
-      return describe(services, engagements, sight);
+      return describe(services, await visibleEngagements(db, sight), sight);
     },
   );
 
@@ -88,7 +88,8 @@ async function describe(
   const { db, environment } = services;
   const now = seconds(environment.clock);
   const hosts = await listHosts(db);
-  const members = new Map((await listMembers(db)).map((member) => [member.id, member]));
+  const named = new Set(engagements.flatMap(({ members }) => members));
+  const members = new Map((await listMembers(db, [...named])).map((member) => [member.id, member]));
   const versions = await currentVersions(db);
   return engagements.map((engagement) =>
     view(

@@ -11,6 +11,7 @@ import type { Api } from "../api.ts";
 import { actorName } from "../caller.ts";
 import type { Services } from "../services.ts";
 import { seesEngagement, sightOf } from "../sight.ts";
+import { visibleEngagements } from "../visible-engagements.ts";
 
 const ById = z.object({ id: z.string().max(255).describe("Id or e-mail address.") });
 
@@ -28,12 +29,10 @@ export function memberRoutes(api: Api, services: Services): void {
     },
     async ({ caller }) => {
       const sight = sightOf(caller, "engagements:read");
-      const engagements = (await listEngagements(db)).filter((one) => seesEngagement(sight, one));
+      const engagements = await visibleEngagements(db, sight);
       const sponsored = engagements.filter((one) => seesEngagement({ ...sight, memberId: undefined }, one));
-      const inSight = new Set(sponsored.flatMap(({ members }) => members));
-      const members = (await listMembers(db)).filter(
-        ({ id }) => sight.all || id === sight.memberId || inSight.has(id),
-      );
+      const inSight = new Set([sight.memberId ?? [], ...sponsored.map(({ members }) => members)].flat());
+      const members = await listMembers(db, sight.all ? undefined : [...inSight]);
       const invitations = await listInvitations(db);
       const now = seconds(environment.clock);
       return members.map((member) => view(member, invitations.get(member.id), engagements, now));

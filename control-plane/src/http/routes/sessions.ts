@@ -14,7 +14,13 @@ import type { Api } from "../api.ts";
 import { actorName } from "../caller.ts";
 import type { Services } from "../services.ts";
 import { sightOf } from "../sight.ts";
-import { storageOf, visibleRecording, visibleSession, visibleSessions } from "../visible-recordings.ts";
+import {
+  EXPORT_COST,
+  storageOf,
+  visibleRecording,
+  visibleSession,
+  visibleSessions,
+} from "../visible-recordings.ts";
 import { loggedRecording } from "./recording-inclusion.ts";
 
 const ListQuery = z.object({
@@ -121,6 +127,7 @@ export function sessionRoutes(api: Api, services: Services): void {
       method: "get",
       path: "/sessions/{id}/events",
       access: "recordings:read",
+      cost: EXPORT_COST,
       summary: "What its host told of a session besides the recording, oldest first",
       params: ById,
       answer: { status: 200, schema: z.array(SessionEvent), description: "At most 10,000 events." },
@@ -139,6 +146,7 @@ export function sessionRoutes(api: Api, services: Services): void {
       method: "get",
       path: "/sessions/{id}/export",
       access: "recordings:read",
+      cost: EXPORT_COST,
       summary: "The recording in another format",
       params: ById,
       query: ExportQuery,

@@ -104,7 +104,7 @@ export async function startTestControlPlane(
   const config = { ...parsed, lease: options.lease ?? parsed.lease };
   const fresh = onPostgres || options.postgres === true ? await freshDatabase() : undefined;
   const databaseUrl = fresh?.url;
-  const running = await startControlPlane(config, environment, databaseUrl, options.objects);
+  const running = await startControlPlane({ config, environment, databaseUrl, objects: options.objects });
   const port = Number(new URL(running.url).port);
   const test: TestControlPlane = {
     url: running.url,
@@ -117,7 +117,7 @@ export async function startTestControlPlane(
     environment,
     database: () => openDatabase(databaseUrl ?? join(dataDirectory, "sallyport.db")),
     joinToken: async (name, labels = {}) => {
-      const { db, keys } = await openStore(config, databaseUrl);
+      const { db, keys } = await openStore({ config, databaseUrl });
       const request = JoinTokenRequest.parse({ name, address: "127.0.0.1", port: 7302, labels });
       const url = running.url;
       const token = await makeJoinToken(
@@ -132,7 +132,12 @@ export async function startTestControlPlane(
     restart: async () => {
       await test.running.close();
       const again = { ...config, listen: { ...config.listen, port }, url: running.url };
-      test.running = await startControlPlane(again, environment, databaseUrl, options.objects);
+      test.running = await startControlPlane({
+        config: again,
+        environment,
+        databaseUrl,
+        objects: options.objects,
+      });
     },
     close: async () => {
       await test.running.close();

@@ -26,6 +26,7 @@ export class KillablePlane {
   readonly endedAlone: string[] = [];
   readonly #root: string;
   #child: ChildProcess | undefined;
+  #isClosed = false;
   #lastLines: string[] = [];
 
   private constructor(
@@ -69,20 +70,29 @@ export class KillablePlane {
     return this.postgres?.url("postgres");
   }
 
-  get isUp(): boolean {
-    return this.#child !== undefined;
+  /** It does not come back: whoever asks it again would do so for ever. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** Arguments of Node for a command of the program. */
+  command(name: string, ...options: string[]): string[] {
+    return [MAIN, name, "--config", this.#configFile, ...options];
+  }
+
+  /** The environment that the program runs in. */
+  get options(): { env: NodeJS.ProcessEnv } {
+    const { PATH, TMPDIR } = process.env;
+    const DATABASE_URL = this.#databaseUrl;
+    return {
+      env: { PATH, ...(TMPDIR && { TMPDIR }), ...(DATABASE_URL && { DATABASE_URL }) } as NodeJS.ProcessEnv,
+    };
   }
 
   /** Starts the program, which may be killed before it listens. */
   spawn(): ChildProcess {
-    const { PATH, TMPDIR } = process.env;
-    const env = {
-      PATH,
-      ...(TMPDIR && { TMPDIR }),
-      ...(this.#databaseUrl && { DATABASE_URL: this.#databaseUrl }),
-    };
-    const child = spawn(process.execPath, [MAIN, "serve", "--config", this.#configFile], {
-      env: env as NodeJS.ProcessEnv,
+    const child = spawn(process.execPath, this.command("serve"), {
+      ...this.options,
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#child = child;
@@ -127,6 +137,7 @@ export class KillablePlane {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     await this.kill("SIGTERM");
     await this.idp.close();
     await this.postgres?.close();

@@ -72,7 +72,7 @@ export async function beginWork(plane: KillablePlane, random: Random): Promise<K
 async function work(world: Omit<KilledWorld, "work">, random: Random, over: () => boolean): Promise<void> {
   const { certificates, approvals, webCodes, revocations, engagements, enrolments, hosts } = world;
   const workers: Worker[] = [certificates, approvals, webCodes, revocations, engagements, enrolments];
-  const uploads = hosts.map((host) => host.run(world.plane.url));
+  const uploads = hosts.map((host) => host.run(world.plane));
   const steps = [...workers, { step: () => see(world) }].map(async (worker) => {
     while (!over()) {
       await worker.step();

@@ -33,6 +33,7 @@ export class PersistentClient {
     for (let unanswered = 0; ; unanswered++) {
       const answer = await this.once(method, path, options);
       if (answer !== undefined) return { ...answer, unanswered };
+      if (this.plane.isClosed) throw new Error("the control plane is closed");
       await pause(AGAIN);
     }
   }

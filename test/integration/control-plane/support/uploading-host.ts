@@ -63,9 +63,9 @@ export class UploadingHost {
     this.#over = true;
   }
 
-  async run(url: string): Promise<void> {
-    while (!this.#isDone) {
-      await this.#link(url);
+  async run(plane: { readonly url: string; readonly isClosed: boolean }): Promise<void> {
+    while (!this.#isDone && !plane.isClosed) {
+      await this.#link(plane.url);
       await pause(AGAIN);
     }
   }
@@ -185,7 +185,7 @@ export class UploadingHost {
   #current(): Upload {
     const last = this.uploads.at(-1);
     if (last !== undefined && (!last.complete || this.#over)) return last;
-    const outputs = Array.from({ length: 2 + this.#random.below(12) }, () =>
+    const outputs = Array.from({ length: 2 + this.#random.below(6) }, () =>
       "x".repeat(1 + this.#random.below(20_000)),
     );
     const member = { id: "mem_1", issuer: "https://idp.test", subject: "m0" };

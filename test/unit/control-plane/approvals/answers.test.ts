@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { viewRequests } from "@sallyport/control-plane/approvals/views.ts";
 import { withdrawApproval } from "@sallyport/control-plane/approvals/withdraw-approval.ts";
 import { requestById } from "@sallyport/control-plane/database/approval-requests.ts";
+import { listAuditEvents } from "@sallyport/control-plane/database/audit-events.ts";
 import { pinIdentity } from "@sallyport/control-plane/database/members.ts";
 import { applyPolicy } from "@sallyport/control-plane/policy/apply-policy.ts";
 import { endEngagement } from "@sallyport/control-plane/policy/end-engagement.ts";
@@ -88,6 +89,8 @@ engagements: [{ name: activation, vendor: vendor, members: [dana@vendor.test], h
     assert.deepEqual((await world.answer(id, ann)).granted, false);
     assert.deepEqual((await world.answer(id, ann)).granted, false, "the same yes again");
     assert.deepEqual(await granted("pair"), []);
+    const events = await listAuditEvents(world.db, 10);
+    assert.equal(events.filter(({ type }) => type === "approval-answered").length, 1, "written down once");
     assert.deepEqual((await world.answer(id, ben)).granted, true);
     assert.equal((await granted("pair")).length, 1);
   });

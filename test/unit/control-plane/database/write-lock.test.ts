@@ -105,6 +105,27 @@ describe("one writer at a time", () => {
     assert.deepEqual(await challenges(), ["later"]);
   });
 
+  it("stores nothing of a group whose transaction the database has ended", async () => {
+    const works = [
+      inTransaction(world.db, () => Promise.resolve("alone")),
+      inTransaction(world.db, (db) => add(db, "before")),
+      // As SQLite does by itself when the disk is full.
+      inTransaction(world.db, async (db) => {
+        await sql`rollback`.execute(db);
+        throw new Error("disk full");
+      }),
+      inTransaction(world.db, (db) => add(db, "after")),
+    ];
+    const outcomes = await Promise.allSettled(works);
+    assert.deepEqual(
+      outcomes.map(({ status }) => status),
+      ["fulfilled", "rejected", "rejected", "rejected"],
+    );
+    assert.deepEqual(await challenges(), []);
+    await inTransaction(world.db, (db) => add(db, "later"));
+    assert.deepEqual(await challenges(), ["later"]);
+  });
+
   it("forgets a transaction that fails inside exclusive work, and keeps what came after", async () => {
     await exclusively(world.db, "name", async (db) => {
       await assert.rejects(

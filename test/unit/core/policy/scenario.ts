@@ -90,8 +90,6 @@ export function makeScenario(...engagements: Engagement[]): Scenario {
           acrs: [],
           email: null,
           emailVerified: false,
-          lists: new Map(),
-          elsewhere: [],
           name: null,
         },
         assurance: "bound",
