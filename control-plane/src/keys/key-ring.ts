@@ -1,5 +1,4 @@
-import { createHash } from "node:crypto";
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { KeyKind } from "@sallyport/core/messages/key-succession.ts";
