@@ -10,9 +10,10 @@ import {
   moveRequest,
   requestById,
 } from "../database/approval-requests.ts";
+import { currentVersion, holdVersion } from "../database/engagement-versions.ts";
 import { findEngagement } from "../database/engagements.ts";
 import { inTransaction } from "../database/open-database.ts";
-import type { ApprovalRequestsTable } from "../database/tables.ts";
+import type { ApprovalRequestsTable, Database } from "../database/tables.ts";
 import { seconds } from "../environment.ts";
 import { engagementState } from "../policy/host-selection.ts";
 import { checkNotOwn, countApprovals, mayAnswer } from "./approver.ts";
@@ -29,18 +30,19 @@ export interface Answerer extends Identity {
  * One person's yes or no. A no decides; a yes does when it is the last of as many people as the engagement asks for, who all
  * may still say so at that moment: then it is granted, once, whoever else answers at the same time. Resolves with the request
  * as it then is, and whether this answer granted it; hosts have not heard of that yet. Codes `not-found`; `forbidden` for those
- * who may not, or whose own it is; `conflict` where it cannot be answered any more.
+ * who may not, or whose own it is; `conflict` where it cannot be answered any more, or the engagement has another version
+ * than `ifVersion`, which the answer was about.
  */
 export async function answerRequest(
   needs: AnswerNeeds,
   id: string,
   by: Answerer,
-  answer: ApprovalAnswer,
+  { ifVersion, ...answer }: ApprovalAnswer,
 ): Promise<{ request: ApprovalRequestsTable; granted: boolean }> {
   return inTransaction(needs.db, async (db) => {
     const inside = { ...needs, db };
     const now = seconds(needs.environment.clock);
-    const { request, engagement } = await answerable(inside, id, by, now);
+    const { request, engagement } = await answerable(inside, id, by, now, ifVersion);
     const { name: _, ...identity } = by;
     const row = { request_id: id, ...identity, ...answer, at: now };
     // Of two who answer at once, the second comes when the first is stored, and counts what they have said.
@@ -77,14 +79,21 @@ async function answerable(
   id: string,
   by: Identity,
   now: number,
+  ifVersion: number | undefined,
 ): Promise<{ request: ApprovalRequestsTable; engagement: Engagement }> {
   const request = await requestById(needs.db, id);
+  // Held before it is read: what is decided on is that version.
+  const isAsSeen =
+    request === undefined ||
+    ifVersion === undefined ||
+    (await holdVersion(needs.db, request.engagement_id, ifVersion));
   const engagement = request && (await findEngagement(needs.db, request.engagement_id));
   if (request === undefined || engagement === undefined || !(await mayAnswer(needs, by, engagement)))
     throw requestNotFound(id);
   await checkNotOwn(needs.db, by, request, engagement);
   if (stateOf(request, now) !== "pending") throw await notPending(needs, id, now);
   checkStillMeant(request, engagement, now);
+  if (!isAsSeen) throw await staleAnswer(needs.db, id, engagement, ifVersion);
   return { request, engagement };
 }
 
@@ -129,6 +138,20 @@ async function notPending(needs: AnswerNeeds, id: string, now: number): Promise<
   const state = stateOf(await reread(needs, id), now);
   const next = state === "approved" ? " It can be withdrawn: sallyport approvals withdraw" : "";
   return conflict(`This request cannot be answered any more: it is ${state}.${next}`);
+}
+
+/** What one looked at is not what one would let somebody into now. */
+async function staleAnswer(
+  db: Database,
+  id: string,
+  { id: engagementId, name }: Engagement,
+  seen: number | undefined,
+): Promise<SallyportError> {
+  const version = await currentVersion(db, engagementId);
+  return conflict(
+    `The engagement ${name} has version ${version} by now, and the answer is for version ${seen}, so it does not count. ` +
+      `Look at it again (sallyport engagement show ${name}), then: sallyport approvals approve ${id}`,
+  );
 }
 
 async function reread(needs: AnswerNeeds, id: string): Promise<ApprovalRequestsTable> {

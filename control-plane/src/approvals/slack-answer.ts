@@ -8,12 +8,19 @@ import type { Answerer } from "./answer-request.ts";
 import type { AnswerNeeds } from "./needs.ts";
 import { SLACK_ACTIONS } from "./slack-message.ts";
 
+/** A button's value: id and version. */
+const Value = z
+  .string()
+  .max(64)
+  .transform((text) => text.split(":"))
+  .pipe(z.tuple([Id, z.string().regex(/^\d{1,9}$/).transform(Number)]));
+
 /** What is read of a `block_actions` payload (https://docs.slack.dev/reference/interaction-payloads/block_actions-payload). */
 const Payload = z.object({
   type: z.literal("block_actions"),
   user: z.object({ id: z.string().max(64) }),
   actions: z
-    .array(z.object({ action_id: z.enum([SLACK_ACTIONS.approve, SLACK_ACTIONS.deny]), value: Id }))
+    .array(z.object({ action_id: z.enum([SLACK_ACTIONS.approve, SLACK_ACTIONS.deny]), value: Value }))
     .length(1),
   response_url: z
     .url({ protocol: /^https?$/ })
@@ -25,6 +32,8 @@ const Payload = z.object({
 export interface SlackPress {
   user: string;
   request: string;
+  /** Of the engagement, which the message was about. */
+  version: number;
   decision: ApprovalAnswer["decision"];
   /** Where Slack takes what is to stand in the message's place. */
   responseUrl: string | undefined;
@@ -44,7 +53,8 @@ export function readSlackPress(body: string): SlackPress {
     throw new SallyportError("message-malformed", "The payload is no press of a button of ours.");
   return {
     user: parsed.data.user.id,
-    request: action.value,
+    request: action.value[0],
+    version: action.value[1],
     decision: action.action_id === SLACK_ACTIONS.approve ? "approve" : "deny",
     responseUrl: parsed.data.response_url,
   };

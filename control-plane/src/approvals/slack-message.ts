@@ -2,7 +2,7 @@ import type { ApprovalView } from "@sallyport/core/messages/approvals.ts";
 import { minuteOf } from "@sallyport/core/policy/told.ts";
 import { printable } from "@sallyport/core/terminal-text.ts";
 
-/** Ids of the two buttons; their value is the request's id. */
+/** Ids of the two buttons; their value is the request's id, and after a colon the engagement's version. */
 export const SLACK_ACTIONS = { approve: "sallyport-approve", deny: "sallyport-deny" } as const;
 
 /**
@@ -12,6 +12,7 @@ export const SLACK_ACTIONS = { approve: "sallyport-approve", deny: "sallyport-de
 export function slackMessage(request: ApprovalView, options: { buttons: boolean }): Record<string, unknown> {
   const lines = [
     `Who: ${whoIn(request)}`,
+    `Version: ${request.engagement.version} of the engagement; an approval is for this one`,
     `Reason: ${printable(request.reason)}`,
     ...(request.ticket === null ? [] : [`Ticket: ${printable(request.ticket, 100)}`]),
     `Takes ${request.approvers === 1 ? "one approval" : `${request.approvers} approvals`}, until ${minuteOf(request.expires)}`,
@@ -23,7 +24,7 @@ export function slackMessage(request: ApprovalView, options: { buttons: boolean 
       { type: "section", text: plain(title) },
       { type: "section", text: plain(lines.join("\n")) },
       { type: "context", elements: [plain(`sallyport approvals show ${request.id}`)] },
-      ...(options.buttons ? [{ type: "actions", block_id: request.id, elements: buttons(request.id) }] : []),
+      ...(options.buttons ? [{ type: "actions", block_id: request.id, elements: buttons(request) }] : []),
     ],
   };
 }
@@ -45,7 +46,7 @@ export function slackOutcome(request: ApprovalView): Record<string, unknown> {
     text: `Engagement ${request.engagement.name}: ${request.state} (${request.id})`,
     blocks: [
       { type: "section", text: plain(lines.join("\n")) },
-      ...(open ? [{ type: "actions", block_id: request.id, elements: buttons(request.id) }] : []),
+      ...(open ? [{ type: "actions", block_id: request.id, elements: buttons(request) }] : []),
     ],
   };
 }
@@ -55,7 +56,8 @@ function whoIn({ member, requestedBy }: ApprovalView): string {
   return printable(member.email === null ? member.name : `${member.name} <${member.email}>`, 300);
 }
 
-function buttons(value: string): unknown[] {
+function buttons({ id, engagement }: ApprovalView): unknown[] {
+  const value = `${id}:${engagement.version}`;
   return [
     { type: "button", action_id: SLACK_ACTIONS.approve, style: "primary", text: plain("Approve"), value },
     { type: "button", action_id: SLACK_ACTIONS.deny, style: "danger", text: plain("Deny"), value },

@@ -4,6 +4,7 @@ import type { Engagement, Member } from "@sallyport/core/policy/engagement.ts";
 import { printable } from "@sallyport/core/terminal-text.ts";
 import { grantingRequests } from "../database/approval-grants.ts";
 import { answersTo, latestRequest } from "../database/approval-requests.ts";
+import { currentVersions } from "../database/engagement-versions.ts";
 import { engagementsByIds, findEngagement } from "../database/engagements.ts";
 import { listMembers } from "../database/members.ts";
 import type { ApprovalAnswersTable, ApprovalRequestsTable, Database } from "../database/tables.ts";
@@ -22,10 +23,10 @@ export async function viewRequests(
   isOwn: (request: ApprovalRequestsTable) => boolean = () => true,
 ): Promise<ApprovalView[]> {
   if (requests.length === 0) return [];
-  const named = new Set(requests.map(({ engagement_id }) => engagement_id));
-  const engagements = new Map(
-    (await engagementsByIds(db, [...named])).map((each) => [each.id as string, each]),
-  );
+  const named = [...new Set(requests.map(({ engagement_id }) => engagement_id))];
+  // Before the engagements: of what is changed in between, an answer to this view is stale.
+  const versions = await currentVersions(db, named);
+  const engagements = new Map((await engagementsByIds(db, named)).map((each) => [each.id as string, each]));
   const memberIds = [...new Set(requests.flatMap(({ member_id }) => member_id ?? []))];
   const members = new Map((await listMembers(db, memberIds)).map((member) => [member.id, member]));
   const ids = requests.map(({ id }) => id);
@@ -36,7 +37,8 @@ export async function viewRequests(
     if (engagement === undefined) return [];
     const member = request.member_id === null ? undefined : members.get(request.member_id);
     const state = shownState(request, granting, now);
-    const whole = view(request, engagement, member, answers.get(request.id) ?? [], state);
+    const version = versions.get(engagement.id) ?? 0;
+    const whole = view(request, { ...engagement, version }, member, answers.get(request.id) ?? [], state);
     return isOwn(request) ? whole : { ...whole, reason: "", ticket: null, requestedBy: null, answers: [] };
   });
 }
@@ -59,14 +61,14 @@ function shownState(
 
 function view(
   request: ApprovalRequestsTable,
-  engagement: Engagement,
+  engagement: Engagement & { version: number },
   member: Member | undefined,
   answers: readonly ApprovalAnswersTable[],
   state: ApprovalState,
 ): ApprovalView {
   return {
     id: request.id,
-    engagement: { id: engagement.id, name: engagement.name },
+    engagement: { id: engagement.id, name: engagement.name, version: engagement.version },
     member: member === undefined ? null : { id: member.id, name: member.name, email: member.email },
     reason: request.reason,
     ticket: request.ticket,

@@ -1,6 +1,6 @@
 import { SallyportError } from "@sallyport/core/errors.ts";
 import { audit } from "../audit/audit.ts";
-import { removeGrant } from "../database/approval-grants.ts";
+import { otherGrants, removeGrant } from "../database/approval-grants.ts";
 import { moveRequest, requestById } from "../database/approval-requests.ts";
 import { inTransaction } from "../database/open-database.ts";
 import type { ApprovalRequestsTable } from "../database/tables.ts";
@@ -16,13 +16,14 @@ export interface WithdrawalRights {
 
 /**
  * Takes an approval back, or gives a pending request up. What was granted is gone at once; hosts have not heard of it yet.
+ * Resolves also with what other approvals still let the same member in.
  * Codes `forbidden`, and `conflict` where there is nothing to take back.
  */
 export async function withdrawApproval(
   needs: Pick<RequestNeeds, "db" | "environment">,
   request: ApprovalRequestsTable,
   by: { name: string; reason: string } & WithdrawalRights,
-): Promise<{ request: ApprovalRequestsTable; revoked: boolean }> {
+): Promise<{ request: ApprovalRequestsTable; revoked: boolean; others: { id: string; until: number }[] }> {
   const now = seconds(needs.environment.clock);
   return inTransaction(needs.db, async (db) => {
     const state = stateOf((await requestById(db, request.id)) ?? request, now);
@@ -40,7 +41,7 @@ export async function withdrawApproval(
     await audit(db, needs.environment, { type: "approval-withdrawn", actor: by.name, data });
     const after = await requestById(db, id);
     if (after === undefined) throw requestNotFound(id);
-    return { request: after, revoked: to === "withdrawn" };
+    return { request: after, revoked: to === "withdrawn", others: await otherGrants(db, after, now) };
   });
 }
 

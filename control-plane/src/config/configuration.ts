@@ -64,7 +64,10 @@ const StaffGroup = z.strictObject({
     .min(1)
     .max(255)
     .describe("Name in that list, exactly. For Entra ID's groups it is the object id."),
-  role: StaffRole.describe("What members of the group are, for as long as their sign-in lasts."),
+  role: StaffRole.describe(
+    "What members of the group are, for as long as their sign-in lasts. Danger with sponsor: whoever runs the IdP can name " +
+      "anybody's e-mail, and with it sponsor their engagements.",
+  ),
 });
 
 const Tls = z

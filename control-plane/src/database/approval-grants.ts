@@ -54,3 +54,22 @@ export async function grantingRequests(db: Database, ids: readonly string[]): Pr
     .execute();
   return new Set(rows.map(({ request_id }) => request_id));
 }
+
+/** What else lets the member of a request in by the same engagement at `now` (seconds), the longest first. */
+export async function otherGrants(
+  db: Database,
+  request: { id: string; engagement_id: string; member_id: string | null },
+  now: number,
+): Promise<{ id: string; until: number }[]> {
+  const rows = await db
+    .selectFrom("approval_grants")
+    .select(["request_id", "until"])
+    .where("engagement_id", "=", request.engagement_id)
+    .where("member_id", "=", request.member_id)
+    .where("request_id", "!=", request.id)
+    .where("until", ">", now)
+    .orderBy("until", "desc")
+    .orderBy("request_id")
+    .execute();
+  return rows.flatMap(({ request_id: id, until }) => (until === null ? [] : [{ id, until }]));
+}

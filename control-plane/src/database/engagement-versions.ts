@@ -1,8 +1,12 @@
 import type { Database, EngagementVersionsTable } from "./tables.ts";
 
-/** The number of the newest version of each engagement, by id. */
-export async function currentVersions(db: Database): Promise<Map<string, number>> {
-  const rows = await db.selectFrom("engagements").select(["id", "version"]).execute();
+/** The number of the newest version of each engagement, or of these, by id. */
+export async function currentVersions(db: Database, ids?: readonly string[]): Promise<Map<string, number>> {
+  const rows = await db
+    .selectFrom("engagements")
+    .select(["id", "version"])
+    .$if(ids !== undefined, (query) => query.where("id", "in", [...(ids ?? [])]))
+    .execute();
   return new Map(rows.map(({ id, version }) => [id, version]));
 }
 
@@ -20,6 +24,17 @@ export async function takeNextVersion(db: Database, id: string, version: number)
   const result = await db
     .updateTable("engagements")
     .set({ version: version + 1 })
+    .where("id", "=", id)
+    .where("version", "=", version)
+    .executeTakeFirst();
+  return result.numUpdatedRows > 0n;
+}
+
+/** False when `version` is not the newest; else nobody can change this engagement until the transaction ends. */
+export async function holdVersion(db: Database, id: string, version: number): Promise<boolean> {
+  const result = await db
+    .updateTable("engagements")
+    .set({ version })
     .where("id", "=", id)
     .where("version", "=", version)
     .executeTakeFirst();

@@ -1,3 +1,4 @@
+import { inTransaction } from "./open-database.ts";
 import type { Database } from "./tables.ts";
 
 /** Stores a challenge, and forgets those that are over. */
@@ -7,8 +8,11 @@ export async function addChallenge(
   expiresAt: number,
   now: number,
 ): Promise<void> {
-  await db.deleteFrom("challenges").where("expires_at", "<=", now).execute();
-  await db.insertInto("challenges").values({ challenge, expires_at: expiresAt }).execute();
+  // A transaction shares its commit with others that wait; a statement alone would not.
+  await inTransaction(db, async (transaction) => {
+    await transaction.deleteFrom("challenges").where("expires_at", "<=", now).execute();
+    await transaction.insertInto("challenges").values({ challenge, expires_at: expiresAt }).execute();
+  });
 }
 
 /** True while a challenge can be taken. */

@@ -15,9 +15,12 @@ export interface EventfulSession {
   endedAt: number | null;
 }
 
+/** Known by their login's certificate alone; they go on while the session does. */
+const OF_LOGIN: ReadonlySet<HostEvent["type"]> = new Set(["forward-opened", "forward-closed"]);
+
 /**
- * What a host told of a session, or of the login that it is in, oldest first: logins and their forwards are known by the
- * certificate alone. At most 10,000.
+ * What a host told of a session, oldest first, and what was forwarded meanwhile with its certificate: another session of the
+ * same certificate may have done that. At most 10,000.
  */
 export async function sessionEvents(db: Database, session: EventfulSession): Promise<HostEvent[]> {
   let query = db
@@ -29,7 +32,13 @@ export async function sessionEvents(db: Database, session: EventfulSession): Pro
   const rows = await query.orderBy("at_ms").orderBy("id").limit(MOST).execute();
   return rows
     .map(({ event_json }) => HostEvent.parse(JSON.parse(event_json)))
-    .filter(({ sessionId, certificateSerial }) =>
-      sessionId === null ? certificateSerial === session.certificateSerial : sessionId === session.id,
-    );
+    .filter((event) => event.sessionId === session.id || isOfLogin(event, session));
+}
+
+function isOfLogin({ type, sessionId, certificateSerial, at }: HostEvent, session: EventfulSession): boolean {
+  if (sessionId !== null || !OF_LOGIN.has(type)) return false;
+  const { startedAt, endedAt } = session;
+  return (
+    certificateSerial === session.certificateSerial && at >= startedAt && (endedAt === null || at <= endedAt)
+  );
 }

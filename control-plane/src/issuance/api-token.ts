@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { Assurance } from "@sallyport/core/admission/assurance.ts";
 import type { VerifiedIdToken } from "@sallyport/core/admission/id-token.ts";
 import { SallyportError } from "@sallyport/core/errors.ts";
 import { printable } from "@sallyport/core/terminal-text.ts";
@@ -34,10 +35,11 @@ export function tokenHash(token: string): string {
   return createHash("sha256").update(token).digest("base64url");
 }
 
-/** Makes a bearer token for the API, good for 12 hours. */
+/** Makes a bearer token for the API, good for 12 hours. That of a brokered sign-in is never staff's. */
 export async function makeApiToken(
   needs: Needs,
   token: VerifiedIdToken,
+  assurance: Assurance,
 ): Promise<{ apiToken: string; apiTokenExpiresAt: number }> {
   const apiToken = randomToken(needs.environment.random, 32);
   const now = seconds(needs.environment.clock);
@@ -50,6 +52,7 @@ export async function makeApiToken(
     mfa: token.mfa,
     created_at: now,
     expires_at: now + LIFETIME,
+    ...(assurance === "brokered" && { kind: assurance }),
   });
   return { apiToken, apiTokenExpiresAt: now + LIFETIME };
 }

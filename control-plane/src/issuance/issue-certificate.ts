@@ -128,7 +128,7 @@ async function issue(needs: IssuanceNeeds, checked: Checked): Promise<Certificat
     await acceptOnce(db, needs.environment.clock, request.idToken, token);
     if (certificate !== null && member !== undefined)
       await storeUserCertificate(inside, { key, token, member }, certificate);
-    const apiToken = await makeApiToken(inside, token);
+    const apiToken = await makeApiToken(inside, token, assurance);
     const who = { ...evidence(token), from, assurance };
     const actor = member?.id ?? person.staff?.email ?? token.subject;
     await audit(db, needs.environment, { type: "signed-in", actor, data: who });

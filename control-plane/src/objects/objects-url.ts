@@ -29,8 +29,8 @@ export function objectsLocation(variables: Variables): ObjectsLocation | undefin
   if (url?.protocol !== "s3:" || url.username !== "" || url.password !== "" || url.hash !== "")
     throw invalid("it has to be s3://BUCKET/PREFIX?endpoint=https://…&region=…, without credentials");
   const { endpoint, region = "us-east-1", ...unknown } = Object.fromEntries(url.searchParams);
-  const [other] = Object.keys(unknown);
-  if (other !== undefined) throw invalid(`it knows endpoint and region, not ${JSON.stringify(other)}`);
+  // Not named: what follows an `&` may be the rest of a password.
+  if (Object.keys(unknown).length > 0) throw invalid("it knows endpoint and region, and nothing else");
   if (!BUCKET.test(url.host)) throw invalid("its bucket has to be a name of S3");
   const prefix = url.pathname.replace(/^\/+|\/+$/g, "");
   if (prefix !== "" && (!PREFIX.test(prefix) || prefix.length > 200 || /(^|\/)\.+(\/|$)/.test(prefix)))

@@ -26,7 +26,8 @@ export type ApprovalRequest = z.input<typeof ApprovalRequest>;
 /** One request in `GET /approvals` (newest first) and `GET /approvals/{id}`. */
 export const ApprovalView = z.object({
   id: Id,
-  engagement: z.object({ id: Id, name: ShortName }),
+  /** `version`: the number of its newest version, as in `GET /engagements/{name}/versions`. */
+  engagement: z.object({ id: Id, name: ShortName, version: z.int() }),
   /** Who may log in by it; null where it is for the whole engagement. */
   member: z.object({ id: Id, name: DisplayText, email: DisplayText.nullable() }).nullable(),
   reason: DisplayText,
@@ -63,13 +64,22 @@ export const ApprovalFilter = z.object({
 });
 export type ApprovalFilter = z.infer<typeof ApprovalFilter>;
 
-/** `POST /approvals/{id}/answer`. */
-export const ApprovalAnswer = z.strictObject({ decision: z.enum(["approve", "deny"]), note: Note });
+/** `POST /approvals/{id}/answer`. With `ifVersion` it only counts while the engagement has that version: the one looked at. */
+export const ApprovalAnswer = z.strictObject({
+  decision: z.enum(["approve", "deny"]),
+  note: Note,
+  ifVersion: z.int().min(0).optional(),
+});
 export type ApprovalAnswer = z.infer<typeof ApprovalAnswer>;
 
 /** `POST /approvals/{id}/withdraw`. */
 export const ApprovalWithdrawal = z.strictObject({ reason: Note });
 
 /** Answer to both: the request as it is now, and which hosts know; none where nothing changed for them. */
-export const ApprovalOutcome = z.object({ request: ApprovalView, hosts: PolicyAcknowledgements });
+export const ApprovalOutcome = z.object({
+  request: ApprovalView,
+  hosts: PolicyAcknowledgements,
+  /** After a withdrawal: other approvals that still let the same member in by the same engagement, the longest first. */
+  stillApproved: z.array(z.object({ id: Id, until: EpochSeconds })).default([]),
+});
 export type ApprovalOutcome = z.infer<typeof ApprovalOutcome>;

@@ -32,7 +32,11 @@ const Signature = z
 const common = {
   v: z.literal(1),
   /** URL of the control plane, as hosts pin it. */
-  controlPlane: z.url().max(500),
+  controlPlane: z
+    .url()
+    .max(500)
+    // Half a surrogate pair has no canonical JSON to sign.
+    .refine((url) => url.isWellFormed(), "not Unicode"),
   kind: KeyKind,
   old: KeyLine,
   new: KeyLine,

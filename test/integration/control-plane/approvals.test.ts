@@ -163,7 +163,7 @@ describe("approvals over the API", () => {
     const payload = {
       type: "block_actions",
       user: { id: user, username: "x", team_id: "T1" },
-      actions: [{ action_id: "sallyport-approve", value: id, type: "button", ...(options.action as object) }],
+      actions: [{ action_id: "sallyport-approve", value: `${id}:1`, type: "button", ...(options.action as object) }],
       ...(options.payload as object),
     };
     return { body: new URLSearchParams({ payload: JSON.stringify(payload) }).toString() };
@@ -313,8 +313,8 @@ describe("approvals over the API", () => {
       assert.deepEqual(
         buttons.map((button) => [button.action_id, button.value]),
         [
-          ["sallyport-approve", id],
-          ["sallyport-deny", id],
+          ["sallyport-approve", `${id}:1`],
+          ["sallyport-deny", `${id}:1`],
         ],
       );
       await withdraw("dana", id);
@@ -381,6 +381,16 @@ describe("approvals over the API", () => {
       await withdraw("dana", id);
     });
 
+    it("are refused when the engagement has changed since the message, and a no is taken", async () => {
+      const { id } = await ask("web");
+      const before = { action: { value: `${id}:0` }, payload: { response_url: slackUrl("/stale") } };
+      assert.equal((await post(press(id, "U0ANN", before))).code, "conflict");
+      const { body } = await posts((one) => one.path === "/stale");
+      assert.match(JSON.stringify(body), /has version 1 by now/);
+      const deny = { action: { value: `${id}:0`, action_id: "sallyport-deny" } };
+      assert.equal((await post(press(id, "U0ANN", deny))).status, 204);
+    });
+
     it("are refused for a form of another shape, and answered to nobody but Slack", async () => {
       const { id } = await ask("web");
       const forms = [
@@ -390,6 +400,8 @@ describe("approvals over the API", () => {
         press(id, "U0ANN", { payload: { type: "view_submission" } }),
         press(id, "U0ANN", { action: { action_id: "something-else" } }),
         press("../../etc", "U0ANN"),
+        press(id, "U0ANN", { action: { value: id } }),
+        press(id, "U0ANN", { action: { value: `${id}:1:2` } }),
       ];
       for (const form of forms) assert.equal((await post(form)).code, "message-malformed", form.body);
       assert.equal((await post({ body: `payload=${"x".repeat(70_000)}` })).code, "message-too-large");

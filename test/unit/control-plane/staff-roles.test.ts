@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { Configuration } from "@sallyport/control-plane/config/configuration.ts";
 import { groupsOf, noteGroups } from "@sallyport/control-plane/database/identity-groups.ts";
 import { staffEmailByIdentity } from "@sallyport/control-plane/database/staff.ts";
+import { callerOf } from "@sallyport/control-plane/http/caller.ts";
+import { makeApiToken, tokenHash } from "@sallyport/control-plane/issuance/api-token.ts";
 import { rememberGroups } from "@sallyport/control-plane/issuance/named-groups.ts";
 import { recognise } from "@sallyport/control-plane/issuance/recognise.ts";
 import { staffRoles } from "@sallyport/control-plane/people/staff-roles.ts";
@@ -98,6 +100,19 @@ describe("staff by groups, signing in", () => {
     assert.deepEqual(second, { email: undefined, roles: ["sponsor"] });
     const unverified = (await who({ subject: "s-3", email: "uma@acme.test", emailVerified: false })).staff;
     assert.deepEqual(unverified, { email: undefined, roles: ["sponsor"] });
+  });
+
+  it("are nobody with the token of a device sign-in, whatever they became since", async () => {
+    await who();
+    const config = { staff, staffGroups, issuers };
+    const rolesWith = async (assurance: "bound" | "brokered") => {
+      await remember({});
+      const { apiToken } = await makeApiToken(world, token({}), assurance);
+      const needs = { db: world.db, clock: world.environment.clock, config };
+      return (await callerOf(needs, tokenHash(apiToken))).roles;
+    };
+    assert.deepEqual(await rolesWith("bound"), ["sponsor"]);
+    assert.deepEqual(await rolesWith("brokered"), []);
   });
 
   it("are nobody without the group, and from a vendor's IdP", async () => {

@@ -14,7 +14,9 @@ export function isPostgresUrl(text: string): boolean {
  */
 export function checkDatabaseUrl(text: string): string {
   if (!isPostgresUrl(text) || !URL.canParse(text)) throw invalid(`it must look like ${SHAPE}`);
-  const { hostname, searchParams } = new URL(text);
+  const { username, password, hostname, pathname, searchParams } = new URL(text);
+  if (![username, password, hostname, pathname].every(isEncoded))
+    throw invalid("a percent sign in it must be written %25");
   const sslmode = searchParams.get("sslmode");
   if (sslmode !== null && !["verify-full", "disable"].includes(sslmode)) {
     throw invalid("`sslmode` must be verify-full, or disable where the network is yours alone");
@@ -37,6 +39,15 @@ export function describeDatabaseUrl(text: string): string {
 
 function isOnThisMachine(host: string): boolean {
   return host === "" || host.startsWith("/") || isLoopback(host.replace(/^\[(.*)\]$/, "$1"));
+}
+
+function isEncoded(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function invalid(why: string): SallyportError {

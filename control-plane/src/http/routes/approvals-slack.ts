@@ -42,7 +42,9 @@ export function slackRoute(api: Api, services: Services): void {
       const press = readSlackPress(body);
       try {
         const by = await slackAnswerer(services, press.user);
-        const answer = { decision: press.decision, note: "" };
+        const { decision, version } = press;
+        // A no lets nobody in, whatever has changed.
+        const answer = { decision, note: "", ...(decision === "approve" && { ifVersion: version }) };
         const { request, granted } = await answerRequest(services, press.request, by, answer);
         // Slack waits 3 s at most: hosts are not waited for.
         if (granted) void services.hosts.publishBundles().catch((error: unknown) => notSaid(services, error));

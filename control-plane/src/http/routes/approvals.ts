@@ -124,7 +124,7 @@ export function approvalRoutes(api: Api, services: Services): void {
       const rights = await withdrawalRights(services, caller, request);
       const by = { name: actorName(caller), reason: body.reason, ...rights };
       const after = await withdrawApproval(services, request, by);
-      return outcome(services, after.request, after.revoked);
+      return { ...(await outcome(services, after.request, after.revoked)), stillApproved: after.others };
     },
   );
 
@@ -181,8 +181,9 @@ async function outcome(
   const [view] = await viewRequests(db, [request], seconds(environment.clock));
   const engagement = await findEngagement(db, request.engagement_id);
   if (view === undefined || engagement === undefined) throw requestNotFound(request.id);
-  if (!changed) return { request: view, hosts: [] };
+  if (!changed) return { request: view, hosts: [], stillApproved: [] };
   const have = await hosts.publishBundles();
   const meant = (await listHosts(db)).filter((host) => selects(engagement.hosts, host));
-  return { request: view, hosts: meant.map(({ id, name }) => ({ host: name, acknowledged: have.has(id) })) };
+  const known = meant.map(({ id, name }) => ({ host: name, acknowledged: have.has(id) }));
+  return { request: view, hosts: known, stillApproved: [] };
 }

@@ -5,6 +5,7 @@ import { requestById } from "@sallyport/control-plane/database/approval-requests
 import { listAuditEvents } from "@sallyport/control-plane/database/audit-events.ts";
 import { pinIdentity } from "@sallyport/control-plane/database/members.ts";
 import { applyPolicy } from "@sallyport/control-plane/policy/apply-policy.ts";
+import { editEngagement } from "@sallyport/control-plane/policy/change-engagement.ts";
 import { endEngagement } from "@sallyport/control-plane/policy/end-engagement.ts";
 import { type ApprovalWorld, approvalWorld, COMPANY, VENDOR } from "./support.ts";
 
@@ -298,7 +299,26 @@ engagements: [{ name: activation, vendor: vendor, members: [dana@vendor.test], h
     assert.equal((await world.audited("approval-withdrawn")).length, 1);
   });
 
-  it("stays when another one for the same member is taken back", async () => {
+  it("counts for the version of the engagement that was looked at, and for no later one", async () => {
+    const ann = await world.staff("ann", "approver");
+    const asked = await world.ask("login");
+    const [seen] = await viewRequests(world.db, [asked], world.time.now);
+    assert.equal(seen?.engagement.version, 1);
+    const author = { by: "sec", why: "" };
+    const change = { hosts: { names: ["web-1", "db-1"] } };
+    await editEngagement(world, { nameOrId: "login", version: 1, change }, author);
+    const text =
+      /has version 2 by now, and the answer is for version 1.*engagement show login.*approve apr_/;
+    await refusedWith(world.answer(asked.id, ann, "approve", 1), "conflict", text);
+    assert.deepEqual(await granted("login"), []);
+    assert.deepEqual(await world.audited("approval-answered"), []);
+    const [now] = await viewRequests(world.db, [asked], world.time.now);
+    assert.equal((await world.answer(asked.id, ann, "approve", now?.engagement.version)).granted, true);
+    const eve = await world.member("eve");
+    await refusedWith(world.answer(asked.id, eve, "approve", 1), "not-found");
+  });
+
+  it("stays when another one for the same member is taken back, which is told", async () => {
     const ann = await world.staff("ann", "approver");
     const first = await world.ask("login");
     await world.answer(first.id, ann);
@@ -307,9 +327,10 @@ engagements: [{ name: activation, vendor: vendor, members: [dana@vendor.test], h
     await world.answer(second.id, ann);
     const until = world.time.now + 3600;
     assert.deepEqual(await granted("login"), [{ member: await world.memberId("dana"), until }]);
-    await withdrawApproval(world, second, taking("ann"));
+    const { others } = await withdrawApproval(world, second, taking("ann"));
+    assert.deepEqual(others, [{ id: first.id, until: until - 60 }]);
     assert.deepEqual(await granted("login"), [{ member: await world.memberId("dana"), until: until - 60 }]);
-    await withdrawApproval(world, first, taking("ann"));
+    assert.deepEqual((await withdrawApproval(world, first, taking("ann"))).others, []);
     assert.deepEqual(await granted("login"), []);
   });
 });

@@ -34,7 +34,12 @@ export interface ApprovalWorld extends World {
   /** An identity of a member, pinned. */
   member(name: string, issuer?: string): Promise<Answerer>;
   ask(engagement: string, name?: string, ticket?: string): Promise<ApprovalRequestsTable>;
-  answer(id: string, by: Answerer, decision?: "approve" | "deny"): ReturnType<typeof answerRequest>;
+  answer(
+    id: string,
+    by: Answerer,
+    decision?: "approve" | "deny",
+    ifVersion?: number,
+  ): ReturnType<typeof answerRequest>;
   /** A host says that it refused this member's login. */
   refused(event: Partial<HostEvent>, host?: object): Promise<ApprovalRequestsTable | undefined>;
   audited(type: string): Promise<Record<string, unknown>[]>;
@@ -127,7 +132,8 @@ export async function approvalWorld(): Promise<ApprovalWorld> {
         hostId: null,
       });
     },
-    answer: (id, by, decision = "approve") => answerRequest(needs, id, by, { decision, note: "" }),
+    answer: (id, by, decision = "approve", ifVersion) =>
+      answerRequest(needs, id, by, { decision, note: "", ...(ifVersion === undefined ? {} : { ifVersion }) }),
     refused: async (event, host) => {
       const nothing = {
         ...{ sourceAddress: null, certificateSerial: null, sessionId: null, detail: "", told: null },
