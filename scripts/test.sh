@@ -1,6 +1,7 @@
 #!/bin/sh
-# What `npm test` runs. In the foreground everything with SQLite; beside it, with what processor time is left over, the fuzz
-# tests and then once more what has a control plane, with PostgreSQL. What those print comes at the end.
+# What `npm test` runs. In the foreground what waits for hosts most of the time, and measures some of it; beside it, with what
+# processor time is left over, fuzz tests, the command line and the demo, and then once more what has a control plane, with
+# PostgreSQL. What those print comes at the end.
 # With arguments: only mocha with these, as in `npm test -- -g revocation`.
 set -u
 
@@ -14,8 +15,8 @@ trap 'exit 143' TERM
 
 in_the_background() {
   status=0
-  echo "=== fuzz tests"
-  nice mocha --config test/fuzz.mocharc.json || status=$?
+  echo "=== fuzz tests, the command line, the demo"
+  nice mocha --config test/beside.mocharc.json || status=$?
   echo "=== the control plane, with PostgreSQL"
   SALLYPORT_TEST_DATABASE=postgres nice mocha --config test/postgres.mocharc.json || status=$?
   return "$status"

@@ -19,6 +19,8 @@ export interface Context {
   /** Absolute path of the running Node, and of `main.ts`: what an ssh_config calls back. */
   readonly nodePath: string;
   readonly mainPath: string;
+  /** Whether somebody types there. */
+  readonly stdin?: { readonly isTTY?: boolean };
   readonly stdout: Output;
   readonly stderr: Output;
   /** Asks the person at the terminal; missing where nobody is there to answer. */

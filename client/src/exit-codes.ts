@@ -18,7 +18,7 @@ export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 export const EXIT_CODE_HELP = `Exit codes:
   0  done
   1  something else went wrong
-  2  the command line is wrong
+  2  the command line is wrong, or a file that it names
   3  not signed in, or the sign-in has expired
   4  the control plane or the identity provider cannot be reached
   5  the sign-in failed
@@ -29,6 +29,7 @@ export const EXIT_CODE_HELP = `Exit codes:
 
 const BY_CODE: Partial<Record<ErrorCode, ExitCode>> = {
   usage: ExitCode.usage,
+  "config-invalid": ExitCode.usage,
   "not-signed-in": ExitCode.notSignedIn,
   unauthenticated: ExitCode.notSignedIn,
   "server-unreachable": ExitCode.unreachable,

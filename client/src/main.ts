@@ -27,6 +27,7 @@ const context: Context = {
   platform: process.platform,
   nodePath: process.execPath,
   mainPath: fileURLToPath(import.meta.url),
+  stdin: process.stdin,
   stdout: process.stdout,
   stderr: process.stderr,
   ...(process.stdin.isTTY && process.stderr.isTTY ? { ask } : {}),

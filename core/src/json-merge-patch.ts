@@ -23,9 +23,9 @@ export function makeMergePatch(before: object, after: object): Fields {
 
 function difference(before: Fields, after: Fields): Fields {
   const patch = new Map<string, unknown>();
-  for (const name of Object.keys(before)) if ((after[name] ?? null) === null) patch.set(name, null);
+  for (const name of Object.keys(before)) if (own(after, name) === null) patch.set(name, null);
   for (const [name, now] of Object.entries(after)) {
-    const old = before[name];
+    const old = own(before, name);
     if ((now ?? null) === null) continue;
     if (!isFields(now) || !isFields(old)) {
       if (JSON.stringify(now) !== JSON.stringify(old)) patch.set(name, now);
@@ -34,9 +34,13 @@ function difference(before: Fields, after: Fields): Fields {
     const inner = difference(old, now);
     if (Object.keys(inner).length > 0) patch.set(name, inner);
   }
-  for (const [name, value] of patch)
-    if (value === null && (before[name] ?? null) === null) patch.delete(name);
+  for (const [name, value] of patch) if (value === null && own(before, name) === null) patch.delete(name);
   return Object.fromEntries(patch);
+}
+
+/** What an object has itself of this name, and not every object, as `constructor`; null for nothing. */
+function own(fields: Fields, name: string): unknown {
+  return (Object.hasOwn(fields, name) ? fields[name] : null) ?? null;
 }
 
 function isFields(value: unknown): value is Fields {

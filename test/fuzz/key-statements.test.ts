@@ -78,7 +78,8 @@ describe("fuzz: statements about keys that hosts pin", function () {
       v: 1,
       controlPlane: SERVER,
       userCaKeys: [LINES[0] ?? ""],
-      hostCaKeys: [LINES[1] ?? ""],
+      // The first signs for two kinds here: what it says of one is not said of the other.
+      hostCaKeys: [LINES[1] ?? "", LINES[0] ?? ""],
       policyKeys: [policyJwk(key(2).publicKey)],
       issuers: [
         {
@@ -186,21 +187,25 @@ describe("fuzz: statements about keys that hosts pin", function () {
     after.accept(succeeded);
     const rotated = readPinnedTrust(file);
     let [read, refused] = [0, 0];
-    await fuzz(fc.tuple(fc.nat(2), change), async ([which, changed]) => {
-      const statement = statements[which] ?? assert.fail();
-      const { data } = KeyStatement.safeParse(changed(JSON.stringify(statement)));
-      if (data === undefined) return;
-      read++;
-      const keys = open(which === 2 ? rotated : pinned);
-      const before = JSON.stringify(keys.trust);
-      const outcome = await refusalOr(() => keys.accept(data));
-      if (!("value" in outcome)) refused++;
-      if (!("value" in outcome && outcome.value)) return assert.equal(JSON.stringify(keys.trust), before);
-      const { signature: _given, ...believed } = data;
-      const known = statements.map(({ signature: _its, ...content }) => JSON.stringify(sorted(content)));
-      assert.ok(known.includes(JSON.stringify(sorted(believed))), "nobody said this");
-    });
-    assert.ok(read > RUNS / 10 && refused > RUNS / 20, `${read} read, ${refused} refused`);
+    await fuzz(
+      fc.tuple(fc.nat(2), change),
+      async ([which, changed]) => {
+        const statement = statements[which] ?? assert.fail();
+        const { data } = KeyStatement.safeParse(changed(JSON.stringify(statement)));
+        if (data === undefined) return;
+        read++;
+        const keys = open(which === 2 ? rotated : pinned);
+        const before = JSON.stringify(keys.trust);
+        const outcome = await refusalOr(() => keys.accept(data));
+        if (!("value" in outcome)) refused++;
+        if (!("value" in outcome && outcome.value)) return assert.equal(JSON.stringify(keys.trust), before);
+        const { signature: _given, ...believed } = data;
+        const known = statements.map(({ signature: _its, ...content }) => JSON.stringify(sorted(content)));
+        assert.ok(known.includes(JSON.stringify(sorted(believed))), "nobody said this");
+      },
+      { runs: RUNS / 2 },
+    );
+    assert.ok(read > RUNS / 20 && refused > RUNS / 40, `${read} read, ${refused} refused`);
   });
 });
 

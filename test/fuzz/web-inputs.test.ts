@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { isIP } from "node:net";
 import { readSlackPress } from "@sallyport/control-plane/approvals/slack-answer.ts";
+import { SLACK_ACTIONS } from "@sallyport/control-plane/approvals/slack-message.ts";
 import { checkSlackSignature, slackSignature } from "@sallyport/control-plane/approvals/slack-signature.ts";
 import { openDatabase } from "@sallyport/control-plane/database/open-database.ts";
 import {
@@ -20,14 +21,16 @@ import { edits, mutate } from "./support/mutate.ts";
 
 const NOW = 1_800_000_000;
 const REQUEST = `apr_${"0".repeat(26)}`;
+const PRESSED = `${REQUEST}:0`;
 const press = (changes: Record<string, unknown> = {}): Record<string, unknown> => ({
   type: "block_actions",
   user: { id: "U024BE7LH" },
-  actions: [{ action_id: "approve", value: REQUEST }],
+  actions: [{ action_id: SLACK_ACTIONS.approve, value: PRESSED }],
   response_url: "https://hooks.slack.com/actions/x",
   ...changes,
 });
-const form = (payload: unknown): string => new URLSearchParams({ payload: JSON.stringify(payload) }).toString();
+const form = (payload: unknown): string =>
+  new URLSearchParams({ payload: JSON.stringify(payload) }).toString();
 
 describe("fuzz: what the web brings to the control plane", function () {
   this.timeout(timeLimit());
@@ -51,10 +54,10 @@ describe("fuzz: what the web brings to the control plane", function () {
       fc.constantFrom("", "NaN", "1e9", ` ${NOW}`, `${NOW}.0`, "-1", `${NOW}\n`, "9".repeat(40)),
     );
     const change = fc.record({
-      signature: fc.option(edits),
-      body: fc.option(edits),
-      timestamp: fc.option(time),
-      other: fc.option(fc.constantFrom("", "v1", "v0=", undefined, "v0=é"), { nil: null }),
+      signature: fc.option(edits, { freq: 2 }),
+      body: fc.option(edits, { freq: 2 }),
+      timestamp: fc.option(time, { freq: 2 }),
+      other: fc.option(fc.constantFrom("", "v1", "v0=", undefined, "v0=é"), { nil: null, freq: 2 }),
     });
     let good = 0;
     await fuzz(
@@ -87,14 +90,29 @@ describe("fuzz: what the web brings to the control plane", function () {
   });
 
   it("a press in Slack is one of our buttons, or is refused", async () => {
-    const value = fc.oneof(fc.constantFrom<unknown>(REQUEST, "approve", "deny", null), fc.anything({ maxDepth: 2 }));
-    const action = fc.record({ action_id: fc.constantFrom("approve", "deny", "x"), value }, { requiredKeys: [] });
+    const value = fc.oneof(
+      fc.constantFrom<unknown>(
+        PRESSED,
+        PRESSED,
+        `${REQUEST}:999999999`,
+        `${REQUEST}:1:2`,
+        `${REQUEST}:-1`,
+        `${REQUEST}:1e9`,
+        REQUEST,
+        null,
+      ),
+      fc.anything({ maxDepth: 2 }),
+    );
+    const action = fc.record(
+      { action_id: fc.constantFrom(...Object.values(SLACK_ACTIONS), "x"), value },
+      { requiredKeys: [] },
+    );
     const payload = fc
       .record(
         {
-          type: fc.constantFrom<unknown>("block_actions", "view_submission", 1),
+          type: fc.constantFrom<unknown>("block_actions", "block_actions", "view_submission", 1),
           user: fc.oneof(value, fc.record({ id: fc.oneof(fc.string({ maxLength: 70 }), value) })),
-          actions: fc.oneof(value, fc.array(action, { maxLength: 3 })),
+          actions: fc.oneof(value, fc.array(action, { minLength: 1, maxLength: 2 })),
           response_url: fc.oneof(value, fc.webUrl(), fc.constantFrom("javascript:x", "file:///x", "//x")),
         },
         { requiredKeys: [] },
@@ -109,14 +127,15 @@ describe("fuzz: what the web brings to the control plane", function () {
         const outcome = await refusalOr(() => readSlackPress(body));
         if ("code" in outcome) return assert.equal(outcome.code, "message-malformed");
         read++;
-        const { user, request, decision, responseUrl } = outcome.value;
+        const { user, request, version, decision, responseUrl } = outcome.value;
+        assert.ok(Number.isSafeInteger(version) && version >= 0);
         assert.ok(user.length <= 64 && /^[a-z]{3}_[0-9a-z]{26}$/.test(request));
         assert.ok(decision === "approve" || decision === "deny");
-        assert.match(responseUrl ?? "https://x", /^https?:/);
+        assert.match(responseUrl ?? "https://x", /^https?:/i);
       },
-      { runs: RUNS / 4 },
+      { runs: RUNS / 2 },
     );
-    assert.ok(read > RUNS / 80, `${read}`);
+    assert.ok(read > RUNS / 200, `${read}`);
   });
 
   it("a token with any one character changed is none of ours, and whatever else comes is judged without a fault", async () => {
@@ -140,13 +159,16 @@ describe("fuzz: what the web brings to the control plane", function () {
 
   it("a join token is read as it was made, or refused without a word of it", async () => {
     const base64url = (length: number) => fc.stringMatching(new RegExp(`^[A-Za-z0-9_-]{${length}}$`));
-    const token = fc.record({
-      v: fc.constant(1 as const),
-      server: fc.webUrl(),
-      id: fc.stringMatching(/^jtk_[0-9a-z]{26}$/),
-      secret: base64url(43),
-      trustHash: base64url(43),
-    });
+    const token = fc.record(
+      {
+        v: fc.constant(1 as const),
+        server: fc.webUrl(),
+        id: fc.stringMatching(/^jtk_[0-9a-z]{26}$/),
+        secret: base64url(43),
+        trustHash: base64url(43),
+      },
+      { noNullPrototype: true },
+    );
     const change = fc.oneof(fc.constant(null), edits);
     let refused = 0;
     await fuzz(
@@ -171,42 +193,71 @@ describe("fuzz: what the web brings to the control plane", function () {
   });
 
   describe("a password in an address", () => {
-    const password = fc.oneof(
-      fc.stringMatching(/^[A-Za-z0-9]{12,30}$/),
-      fc.string({ minLength: 12, maxLength: 30 }),
-      // As people paste them: with what has a meaning in an address.
-      fc.stringMatching(/^[A-Za-z0-9]{6}[&?#@/:%=+ \\[\]]{1,3}[A-Za-z0-9]{6}$/),
-    );
+    /** As people paste them: with what has a meaning in an address. Its end is no text that a message has by chance. */
+    const password = fc
+      .tuple(
+        fc.oneof(fc.nat(70_000).map(String), fc.string({ maxLength: 20 }), fc.constant("")),
+        fc.stringMatching(/^[&?#@/:%=+ \\[\]]{0,2}$/),
+        fc.stringMatching(/^[A-Z][a-z][0-9][A-Za-z0-9]{8}$/),
+      )
+      .map(([start, sign, end]) => ({ secret: `${start}${sign}${end}`, end }));
     const host = fc.constantFrom(
-      ...["localhost", "127.0.0.1", "db.example.com", "%zz", "[::1]", "[", "", "a b", "%2fvar%2frun", "1:x", ":99999"],
+      ...[
+        "localhost",
+        "127.0.0.1",
+        "db.example.com",
+        "%zz",
+        "[::1]",
+        "[",
+        "",
+        "a b",
+        "%2fvar%2frun",
+        "1:x",
+        ":99999",
+      ],
     );
     const rest = fc.constantFrom(
-      ...["", "/", "/db", "/%zz", "/db?sslmode=require", "/db?sslmode=verify-full", "/db?sslmode=disable&host=%zz"],
+      ...[
+        "",
+        "/",
+        "/db",
+        "/%zz",
+        "/db?sslmode=require",
+        "/db?sslmode=verify-full",
+        "/db?sslmode=disable&host=%zz",
+      ],
     );
-    /** Parts that no message would have by chance. */
-    const partsOf = (secret: string) => secret.split(/[^A-Za-z0-9]+/).filter((part) => part.length >= 5);
-    const saysNothing = (error: unknown, secret: string) => {
+    const isIn = (text: string, end: string) => text.toLowerCase().includes(end.toLowerCase());
+    const saysNothing = (error: unknown, end: string) => {
       assert.ok(isSallyportError(error, "config-invalid"), String(error));
-      const said = `${error.message} ${String(error.cause)} ${error.stack}`;
-      for (const part of partsOf(secret)) assert.ok(!said.includes(part), "the password is in the error");
+      assert.ok(!isIn(`${error.stack} ${String(error.cause)}`, end), "the password is in the error");
     };
-    const inUrl = (secret: string, encoded: boolean) => (encoded ? encodeURIComponent(secret.toWellFormed()) : secret);
+    const inUrl = (secret: string, encoded: boolean) =>
+      encoded ? encodeURIComponent(secret.toWellFormed()) : secret;
 
     it("is in no error about DATABASE_URL, nor in its description", async () => {
-      const scheme = fc.constantFrom("postgres://", "postgresql://", "Postgres:", "postgres:/", "mysql://", "");
+      const scheme = fc.constantFrom(
+        "postgres://",
+        "postgresql://",
+        "Postgres:",
+        "postgres:/",
+        "mysql://",
+        "",
+      );
       let [taken, refused] = [0, 0];
       await fuzz(
         fc.tuple(scheme, password, fc.boolean(), host, rest),
-        ([scheme, secret, encoded, host, rest]) => {
+        ([scheme, { secret, end }, encoded, host, rest]) => {
           const url = `${scheme}user:${inUrl(secret, encoded)}@${host}${rest}`;
+          let described = "";
           try {
-            const description = describeDatabaseUrl(checkDatabaseUrl(url));
+            described = describeDatabaseUrl(checkDatabaseUrl(url));
             taken++;
-            if (encoded) for (const part of partsOf(secret)) assert.ok(!description.includes(part));
           } catch (error) {
             refused++;
-            saysNothing(error, secret);
+            saysNothing(error, end);
           }
+          assert.ok(!isIn(described, end), "the password is in the description");
         },
         { runs: RUNS / 4 },
       );
@@ -229,7 +280,7 @@ describe("fuzz: what the web brings to the control plane", function () {
       let [taken, refused] = [0, 0];
       await fuzz(
         fc.tuple(fc.constantFrom(...shapes), password, fc.boolean(), fc.boolean()),
-        ([shape, secret, encoded, whole]) => {
+        ([shape, { secret, end }, encoded, whole]) => {
           const variables = {
             SALLYPORT_OBJECTS: shape(inUrl(secret, encoded)),
             AWS_ACCESS_KEY_ID: "the-id",
@@ -240,7 +291,7 @@ describe("fuzz: what the web brings to the control plane", function () {
             taken++;
           } catch (error) {
             refused++;
-            saysNothing(error, secret);
+            saysNothing(error, end);
           }
         },
         { runs: RUNS / 4 },
@@ -256,7 +307,12 @@ describe("fuzz: what the web brings to the control plane", function () {
       fc.ipV6(),
       fc.constantFrom("10.1.2.3", "2001:db8::1", "::ffff:10.0.0.1", "::ffff:192.0.2.1", "fe80::1%eth0", "::"),
     );
-    const hop = fc.oneof(address, address, fc.string(), fc.constantFrom("unknown", '"[2001:db8::1]:80"', " "));
+    const hop = fc.oneof(
+      address,
+      address,
+      fc.string(),
+      fc.constantFrom("unknown", '"[2001:db8::1]:80"', " "),
+    );
     const header = fc.array(hop, { maxLength: 8 }).map((hops) => hops.join(", "));
     const long = fc.tuple(hop, fc.nat(3000)).map(([text, count]) => `${text},`.repeat(count));
     const proxy = fc.constantFrom("10.0.0.1", "::ffff:10.9.9.9", "2001:db8::7");

@@ -215,8 +215,9 @@ export class ControlPlane {
     return this.#json(MemberView, { method: "POST", path: "/members", body });
   }
 
-  withdrawInvitation(id: string): Promise<MemberView> {
-    const path = `/members/${encodeURIComponent(id)}/invitation`;
+  withdrawInvitation(id: string, reason: string): Promise<MemberView> {
+    const query = new URLSearchParams({ reason });
+    const path = `/members/${encodeURIComponent(id)}/invitation?${query}`;
     return this.#json(MemberView, { method: "DELETE", path });
   }
 
@@ -241,6 +242,11 @@ export class ControlPlane {
       if (value !== undefined) query.set(name, String(value));
     const path = query.size === 0 ? "/approvals" : `/approvals?${query}`;
     return this.#json(z.array(ApprovalView), { method: "GET", path });
+  }
+
+  /** By name or id. */
+  engagement(name: string): Promise<Engagement> {
+    return this.#json(Engagement, { method: "GET", path: `/engagements/${encodeURIComponent(name)}` });
   }
 
   approval(id: string): Promise<ApprovalView> {

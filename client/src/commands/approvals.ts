@@ -7,10 +7,16 @@ import {
 import { printable } from "@sallyport/core/terminal-text.ts";
 import type { Command } from "commander";
 import { type Context, nowSeconds } from "../context.ts";
-import { approvalJson, approvalTable, approvalText } from "../output/approvals.ts";
-import { json } from "../output/json.ts";
+import {
+  approvalJson,
+  approvalSummary,
+  approvalTable,
+  approvalText,
+  stillApprovedText,
+} from "../output/approvals.ts";
+import { isoTime, json } from "../output/json.ts";
 import { columnsOf } from "../output/table.ts";
-import { examples, numberOption, signedInApi } from "./command.ts";
+import { examples, numberOption, refuseNames, signedInApi } from "./command.ts";
 
 interface ListOptions {
   state?: string;
@@ -21,6 +27,7 @@ interface ListOptions {
 
 interface AnswerOptions {
   note: string;
+  ifVersion?: number;
   json?: boolean;
 }
 
@@ -35,8 +42,7 @@ export function registerApprovals(program: Command, context: Context): void {
       "after",
       examples("sallyport approvals", "sallyport approvals approve apr_01j… --note 'until tonight'"),
     );
-  approvals
-    .command("list", { isDefault: true })
+  refuseNames(approvals.command("list", { isDefault: true }), "To see one: sallyport approvals show NAME")
     .description("List requests, newest first: your own, or for the security team all that they may see.")
     .option("--state <state>", `only these: ${ApprovalState.options.join(", ")}`)
     .option("--engagement <name>", "only those of this engagement")
@@ -61,10 +67,15 @@ export function registerApprovals(program: Command, context: Context): void {
       )
       .argument("<id>", "of the request")
       .option("--reason, --note <text>", "why; who asked reads it", "")
+      .option(
+        "--if-version <number>",
+        "only while the engagement has this version, as `show` has it; a yes without it is for what it shows",
+        numberOption("--if-version", 1),
+      )
       .option("--json", "as one JSON object")
       .addHelpText("after", examples(`sallyport approvals ${decision} apr_01j… --note 'as agreed'`))
-      .action((id: string, { note, ...options }: AnswerOptions) =>
-        answer(context, id, { decision, note }, options),
+      .action((id: string, { note, ifVersion, ...options }: AnswerOptions) =>
+        answer(context, id, { decision, note, ...(ifVersion === undefined ? {} : { ifVersion }) }, options),
       );
   }
   approvals
@@ -101,7 +112,15 @@ async function answer(
   body: ApprovalAnswer,
   options: { json?: boolean },
 ): Promise<void> {
-  write(context, await signedInApi(context).api.answerApproval(id, body), options);
+  const { api } = signedInApi(context);
+  if (body.decision === "deny" || body.ifVersion !== undefined)
+    return write(context, await api.answerApproval(id, body), options);
+  const request = await api.approval(id);
+  // After the request: where it was changed in between, the version is too old to be approved.
+  const engagement = await api.engagement(request.engagement.id);
+  context.stderr.write(approvalSummary(request, engagement));
+  const answered = { ...body, ifVersion: request.engagement.version };
+  write(context, await api.answerApproval(id, answered), options);
 }
 
 async function withdraw(
@@ -113,8 +132,11 @@ async function withdraw(
 }
 
 function write(context: Context, outcome: ApprovalOutcome, options: { json?: boolean }): void {
-  const { request, hosts } = outcome;
-  if (options.json) return void context.stdout.write(json({ request: approvalJson(request), hosts }));
+  const { request, hosts, stillApproved } = outcome;
+  if (options.json) {
+    const others = stillApproved.map(({ id: other, until }) => ({ id: other, until: isoTime(until) }));
+    return void context.stdout.write(json({ request: approvalJson(request), hosts, stillApproved: others }));
+  }
   const known = hosts.map(
     ({ host, acknowledged }) =>
       `  ${printable(host)}: ${acknowledged ? "acknowledged" : "NOT acknowledged yet; it takes effect when the host connects"}\n`,
@@ -122,5 +144,7 @@ function write(context: Context, outcome: ApprovalOutcome, options: { json?: boo
   const { approvers, answers, state } = request;
   const yes = answers.filter(({ decision }) => decision === "approve").length;
   const open = state === "pending" ? `Noted: it takes ${approvers} people, and ${yes} said yes.\n` : "";
-  context.stdout.write(`${approvalText(request, nowSeconds(context))}${open}${known.join("")}`);
+  context.stdout.write(
+    `${approvalText(request, nowSeconds(context))}${open}${known.join("")}${stillApprovedText(request, stillApproved)}`,
+  );
 }

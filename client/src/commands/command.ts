@@ -1,4 +1,6 @@
 import { SallyportError } from "@sallyport/core/errors.ts";
+import { printable } from "@sallyport/core/terminal-text.ts";
+import type { Command } from "commander";
 import { ControlPlane } from "../api/control-plane.ts";
 import { parseServerUrl } from "../api/server-url.ts";
 import type { Context } from "../context.ts";
@@ -45,4 +47,21 @@ export function numberOption(name: string, least: number): (text: string) => num
       `${name} takes a number of at least ${least}, not ${JSON.stringify(text)}.`,
     );
   };
+}
+
+/**
+ * Has the command that a group of commands runs by default refuse a name given to the group: code `usage`, with what to call
+ * instead, in which NAME stands for that name.
+ */
+export function refuseNames(byDefault: Command, instead: string): Command {
+  return byDefault.allowExcessArguments().hook("preAction", ({ args, parent }) => {
+    const [name] = args;
+    if (name === undefined) return;
+    // What a shell would not take as one plain word is not put into a line that people copy.
+    const word = /^[\w.@:+-]{1,255}$/.test(name) ? name : "NAME";
+    throw new SallyportError(
+      "usage",
+      `${JSON.stringify(printable(name, 100))} is no command of sallyport ${parent?.name()}. ${instead.replaceAll("NAME", word)}`,
+    );
+  });
 }

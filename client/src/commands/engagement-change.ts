@@ -6,10 +6,9 @@ import { asWritten } from "@sallyport/core/policy/written-engagement.ts";
 import { printable } from "@sallyport/core/terminal-text.ts";
 import { readYaml } from "@sallyport/core/yaml/read-yaml.ts";
 import type { Command } from "commander";
-import { stringify } from "yaml";
 import type { z } from "zod";
 import type { Context } from "../context.ts";
-import { editText } from "../engagements/editor.ts";
+import { editInEditor } from "../engagements/edit-in-editor.ts";
 import { addEngagementOptions, type EngagementOptions, patchOf } from "../engagements/engagement-options.ts";
 import { readText } from "../engagements/read-text.ts";
 import { acknowledgementText, changesText } from "../output/changes.ts";
@@ -95,17 +94,15 @@ async function editEngagement(context: Context, name: string, options: ChangeOpt
   const { api } = signedInApi(context);
   const [current] = await api.engagementVersions(name, 1);
   if (current === undefined)
-    throw new SallyportError("not-found", `There is no engagement ${printable(name)}.`);
+    throw new SallyportError(
+      "not-found",
+      `There is no engagement ${printable(name)} for you to see. To list those that are: sallyport engagement list`,
+    );
   const { ended: _, ...before } = current.engagement;
   const send = (change: Record<string, unknown>) =>
     api.editEngagement(name, { version: current.version, change, reason: options.reason });
   if (options.file === undefined && Object.keys(patchOf(options, before)).length === 0) {
-    const answer = await editText(
-      context,
-      stringify(inOrder(before)),
-      comment(name, current.version),
-      (text, file) => send(makeMergePatch(before, asWritten(readYaml(text, file, PolicyEngagement).value))),
-    );
+    const answer = await editInEditor(context, { api, name, reason: options.reason }, current);
     if (answer === undefined) return void context.stderr.write("Nothing was changed.\n");
     return report(context, options, answer, "changed");
   }
@@ -143,18 +140,6 @@ function checked(fields: unknown): Input {
       ? `${field} is missing; see --help.`
       : `${field || "The engagement"} is wrong: ${issue?.message}.`,
   );
-}
-
-/** The fields in the order in which people write them. */
-function inOrder(fields: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.keys(PolicyEngagement.shape).map((name) => [name, fields[name]]));
-}
-
-function comment(name: string, version: number): string[] {
-  return [
-    `Engagement ${printable(name)}, version ${version}. Save and leave to change it; save nothing to leave it as it is.`,
-    "These lines are not kept. What is left out has its default.",
-  ];
 }
 
 function report(

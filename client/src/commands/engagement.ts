@@ -8,7 +8,7 @@ import { isoTime, json } from "../output/json.ts";
 import { columnsOf } from "../output/table.ts";
 import { fromNow, localTime } from "../output/time.ts";
 import { engagementTable } from "../output/who.ts";
-import { examples, signedInApi } from "./command.ts";
+import { examples, refuseNames, signedInApi } from "./command.ts";
 import { registerEngagementChanges } from "./engagement-change.ts";
 import { registerEngagementHistory } from "./engagement-history.ts";
 
@@ -25,8 +25,7 @@ export function registerEngagement(program: Command, context: Context): void {
       "after",
       examples("sallyport engagement list", "sallyport engagement end acme-db --reason 'work done'"),
     );
-  engagement
-    .command("list", { isDefault: true })
+  refuseNames(engagement.command("list", { isDefault: true }), "To see one: sallyport engagement show NAME")
     .description("List engagements, newest first.")
     .option("--json", "as a JSON array")
     .addHelpText("after", examples("sallyport engagement list", "sallyport engagement list --json"))
@@ -65,7 +64,10 @@ async function list(context: Context, options: { json?: boolean }): Promise<void
 async function show(context: Context, name: string, options: { json?: boolean }): Promise<void> {
   const found = (await all(context)).find((each) => each.name === name || each.id === name);
   if (found === undefined)
-    throw new SallyportError("not-found", `There is no engagement ${printable(name)} for you to see.`);
+    throw new SallyportError(
+      "not-found",
+      `There is no engagement ${printable(name)} for you to see. To list those that are: sallyport engagement list`,
+    );
   context.stdout.write(
     options.json ? json(engagementJson(found)) : engagementText(found, nowSeconds(context)),
   );

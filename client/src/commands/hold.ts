@@ -6,7 +6,7 @@ import type { Context } from "../context.ts";
 import { isoTime, json } from "../output/json.ts";
 import { columnsOf, table } from "../output/table.ts";
 import { localTime } from "../output/time.ts";
-import { examples, signedInApi } from "./command.ts";
+import { examples, refuseNames, signedInApi } from "./command.ts";
 
 interface AddOptions {
   engagement?: string;
@@ -32,8 +32,10 @@ export function registerHold(program: Command, context: Context): void {
         "sallyport hold remove hld_…",
       ),
     );
-  hold
-    .command("list", { isDefault: true })
+  refuseNames(
+    hold.command("list", { isDefault: true }),
+    "To hold a recording: sallyport hold add NAME --reason …",
+  )
     .description("List holds, newest first.")
     .option("--all", "those that were lifted as well")
     .option("--json", "as a JSON array")

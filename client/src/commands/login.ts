@@ -1,6 +1,6 @@
 import { SallyportError } from "@sallyport/core/errors.ts";
 import { printable } from "@sallyport/core/terminal-text.ts";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { parseServerUrl } from "../api/server-url.ts";
 import { type Context, nowSeconds } from "../context.ts";
 import { columnsOf } from "../output/table.ts";
@@ -12,6 +12,7 @@ import { examples, numberOption } from "./command.ts";
 interface LoginOptions {
   server?: string;
   browser: boolean;
+  link?: boolean;
   issuer?: string;
   email?: string;
   device?: boolean;
@@ -29,6 +30,8 @@ export function registerLogin(program: Command, context: Context): void {
     )
     .option("--server <url>", "the control plane; without it, the one used last")
     .option("--no-browser", "open no browser: print the address to open, alone, on standard output")
+    // As `web` calls it.
+    .addOption(new Option("--link").hideHelp())
     .option("--issuer <url>", "which identity provider, where there are several")
     .option(
       "--email <address>",
@@ -50,7 +53,9 @@ export function registerLogin(program: Command, context: Context): void {
         "sallyport login --force          # as somebody else, or with fresh MFA",
       ),
     )
-    .action((options: LoginOptions) => login(context, options));
+    .action(({ link, ...options }: LoginOptions) =>
+      login(context, { ...options, browser: options.browser && !link }),
+    );
 }
 
 function showDeviceCode({ stderr }: Context, { address, code }: DeviceCode): void {

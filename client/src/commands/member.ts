@@ -5,12 +5,13 @@ import { type Context, nowSeconds } from "../context.ts";
 import { isoTime, json } from "../output/json.ts";
 import { columnsOf, table } from "../output/table.ts";
 import { fromNow, localTime } from "../output/time.ts";
-import { examples, signedInApi } from "./command.ts";
+import { examples, refuseNames, signedInApi } from "./command.ts";
 
 interface InviteOptions {
   name: string;
   vendor: string;
   account?: string;
+  reason: string;
   json?: boolean;
 }
 
@@ -28,8 +29,10 @@ export function registerMember(program: Command, context: Context): void {
         "sallyport member invite alice@acme.example --name 'Alice Acme' --vendor acme",
       ),
     );
-  member
-    .command("list", { isDefault: true })
+  refuseNames(
+    member.command("list", { isDefault: true }),
+    "To list members: sallyport member list; to invite one: sallyport member invite NAME --name … --vendor …",
+  )
     .description("List members, and where their invitations stand.")
     .option("--json", "as a JSON array")
     .addHelpText("after", examples("sallyport member list", "sallyport member list --json"))
@@ -44,6 +47,7 @@ export function registerMember(program: Command, context: Context): void {
     .requiredOption("--name <name>", "their name, as people see it")
     .requiredOption("--vendor <vendor>", "the organisation they work for")
     .option("--account <account>", "name of their own account on hosts that give such")
+    .option("--reason <text>", "why; it is in the audit log", "")
     .option("--json", "as one JSON object")
     .addHelpText(
       "after",
@@ -54,9 +58,10 @@ export function registerMember(program: Command, context: Context): void {
     .command("withdraw")
     .description("Take back an invitation that was not used. Whoever has signed in loses access by `revoke`.")
     .argument("<member>", "e-mail address or id")
+    .option("--reason <text>", "why; it is in the audit log", "")
     .option("--json", "as one JSON object")
-    .addHelpText("after", examples("sallyport member withdraw alice@acme.example"))
-    .action((id: string, options: { json?: boolean }) => withdraw(context, id, options));
+    .addHelpText("after", examples("sallyport member withdraw alice@acme.example --reason 'left acme'"))
+    .action((id: string, options: { reason: string; json?: boolean }) => withdraw(context, id, options));
 }
 
 async function list(context: Context, options: { json?: boolean }): Promise<void> {
@@ -80,11 +85,12 @@ async function list(context: Context, options: { json?: boolean }): Promise<void
 
 async function invite(context: Context, email: string, options: InviteOptions): Promise<void> {
   const { api, state } = signedInApi(context);
-  const { name, vendor, account } = options;
+  const { name, vendor, account, reason } = options;
   const member = await api.inviteMember({
     email,
     name,
     vendor,
+    reason,
     ...(account === undefined ? {} : { account }),
   });
   if (options.json) return void context.stdout.write(json(memberJson(member)));
@@ -94,8 +100,12 @@ async function invite(context: Context, email: string, options: InviteOptions): 
   );
 }
 
-async function withdraw(context: Context, id: string, options: { json?: boolean }): Promise<void> {
-  const member = await signedInApi(context).api.withdrawInvitation(id);
+async function withdraw(
+  context: Context,
+  id: string,
+  options: { reason: string; json?: boolean },
+): Promise<void> {
+  const member = await signedInApi(context).api.withdrawInvitation(id, options.reason);
   context.stdout.write(
     options.json
       ? json(memberJson(member))

@@ -6,7 +6,7 @@ import { type Context, nowSeconds } from "../context.ts";
 import { isoTime, json } from "../output/json.ts";
 import { columnsOf, table } from "../output/table.ts";
 import { fromNow, localTime } from "../output/time.ts";
-import { examples, signedInApi } from "./command.ts";
+import { examples, refuseNames, signedInApi } from "./command.ts";
 
 const SECONDS = { h: 3600, d: 86_400, w: 7 * 86_400 };
 
@@ -64,8 +64,10 @@ export function registerToken(program: Command, context: Context): void {
       `\nScopes:\n  ${SCOPES.join("\n  ")}\n${examples("sallyport token create prometheus --scope metrics:read --expires 52w")}`,
     )
     .action((name: string, options: CreateOptions) => create(context, name, options));
-  token
-    .command("list", { isDefault: true })
+  refuseNames(
+    token.command("list", { isDefault: true }),
+    "To list tokens: sallyport token list; to make one: sallyport token create NAME --scope …",
+  )
     .description("List your tokens; for an admin everybody's.")
     .option("--json", "as a JSON array")
     .addHelpText("after", examples("sallyport token list", "sallyport token list --json"))

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { SallyportError } from "@sallyport/core/errors.ts";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { Context } from "../context.ts";
 import { openBrowser } from "../sign-in/open-browser.ts";
 import { Handover } from "../web/handover.ts";
@@ -21,11 +21,15 @@ export function registerWeb(program: Command, context: Context): void {
       "--link",
       "print a link instead of opening a browser; whoever opens it first, within a minute, is you",
     )
+    // As `login` calls it.
+    .addOption(new Option("--no-browser").hideHelp())
     .addHelpText("after", examples("sallyport web", "sallyport web --link"))
-    .action((options: { link?: boolean }) => web(context, options));
+    .action(({ link, browser }: { link?: boolean; browser: boolean }) =>
+      web(context, { link: link || !browser }),
+    );
 }
 
-async function web(context: Context, { link }: { link?: boolean }): Promise<void> {
+async function web(context: Context, { link }: { link: boolean }): Promise<void> {
   const { api, state } = signedInApi(context);
   const makeLink = async (): Promise<string> => {
     const { code } = await api.webCode();

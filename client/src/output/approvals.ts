@@ -1,5 +1,6 @@
-import type { ApprovalView } from "@sallyport/core/messages/approvals.ts";
+import type { ApprovalOutcome, ApprovalView } from "@sallyport/core/messages/approvals.ts";
 import { printable } from "@sallyport/core/terminal-text.ts";
+import type { Engagement } from "../api/control-plane.ts";
 import { isoTime } from "./json.ts";
 import { table } from "./table.ts";
 import { fromNow, localTime } from "./time.ts";
@@ -32,7 +33,7 @@ export function approvalText(request: ApprovalView, now: number): string {
   );
   const lines = [
     `Request     ${request.id}`,
-    `Engagement  ${request.engagement.name}`,
+    `Engagement  ${request.engagement.name} (version ${request.engagement.version})`,
     `For         ${whoFor(request)}`,
     `State       ${state}${whenOf(request, now) === "" ? "" : ` (${whenOf(request, now)})`}`,
     `Asked       ${localTime(request.requestedAt)}${requestedBy === null ? "" : ` by ${requestedBy}`}${automatic ? ", by a login that was refused" : ""}`,
@@ -42,6 +43,24 @@ export function approvalText(request: ApprovalView, now: number): string {
     ...said,
   ];
   return `${lines.map((line) => printable(line, 2000)).join("\n")}\n`;
+}
+
+/** One line that says what a yes lets in, and for which version of the engagement it counts. */
+export function approvalSummary(request: ApprovalView, { accounts, hosts, end }: Engagement): string {
+  const { name, version } = request.engagement;
+  const reason = request.reason === "" ? "" : `; asked because: ${request.reason}`;
+  const line = `${whoFor(request)} by ${name}, version ${version}: ${accounts.join(", ")} on ${hosts.join(", ") || "no host yet"}, at most until ${localTime(end)}${reason}`;
+  return `${printable(line, 2000)}\n`;
+}
+
+/** Says that a member is still let in after one approval was withdrawn; empty where they are not. */
+export function stillApprovedText(request: ApprovalView, others: ApprovalOutcome["stillApproved"]): string {
+  return others
+    .map(
+      ({ id, until }) =>
+        `STILL APPROVED: ${printable(whoFor(request), 200)} until ${localTime(until)} by another request. To take that back too: sallyport approvals withdraw ${printable(id)}\n`,
+    )
+    .join("");
 }
 
 /** A sentence about what became of a request, and what to do. */

@@ -42,5 +42,9 @@ export async function endEngagement(
 
 /** The error for an engagement that is not there, or is not for the caller to see. */
 export function engagementNotFound(nameOrId: string): SallyportError {
-  return new SallyportError("not-found", `There is no engagement ${printable(nameOrId, 100)}.`);
+  const shown = printable(nameOrId, 100);
+  return new SallyportError(
+    "not-found",
+    `There is no engagement ${shown} for you to see. To list those that are: sallyport engagement list`,
+  );
 }

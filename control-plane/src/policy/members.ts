@@ -59,8 +59,11 @@ export async function withdrawMember(
   return inTransaction(db, async (transaction) => {
     await lockPolicy(transaction, seconds(environment.clock));
     const member = (await memberById(transaction, nameOrId)) ?? (await memberByEmail(transaction, nameOrId));
-    if (member === undefined)
-      throw new SallyportError("not-found", `There is no member ${printable(nameOrId, 100)}.`);
+    if (member === undefined) {
+      const shown = printable(nameOrId, 100);
+      const next = "Give the e-mail or id of one; to list them: sallyport member list";
+      throw new SallyportError("not-found", `There is no member ${shown}. ${next}`);
+    }
     const called = member.email ?? member.name;
     if (!(await withdrawInvitation(transaction, member.id, seconds(environment.clock)))) {
       throw conflict(

@@ -45,14 +45,15 @@ export async function resolveMember(db: Database, text: string): Promise<string>
   const shown = printable(text, 100);
   throw notFound(
     named.length === 0
-      ? `There is no member ${shown}. Give the id, e-mail or name of one.`
+      ? `There is no member ${shown}. Give the id, e-mail or name of one; to list them: sallyport member list`
       : `${named.length} members are called ${shown}. Give the e-mail or id of one: ${named.map(({ id }) => id).join(", ")}.`,
   );
 }
 
 async function resolveSession(db: Database, id: string): Promise<RevocationTarget[]> {
   const session = await sessionById(db, id);
-  if (session === undefined) throw notFound(`There is no session ${printable(id, 100)}.`);
+  if (session === undefined)
+    throw notFound(`There is no session ${printable(id, 100)}. To list them: sallyport sessions`);
   return [
     { level: "session", target: session.id },
     ...certificateTargets(

@@ -1,6 +1,7 @@
 import { type Document, isMap, isNode, isPair, isScalar, LineCounter, parseDocument, visit } from "yaml";
 import type { z } from "zod";
 import { SallyportError } from "../errors.ts";
+import { nearestKey } from "./nearest-key.ts";
 
 /** Most mistakes that are told at once. */
 const MAX_PROBLEMS = 20;
@@ -19,7 +20,9 @@ export interface ReadYaml<T> {
  */
 export function readYaml<T>(text: string, file: string, schema: z.ZodType<T>): ReadYaml<T> {
   const lines = new LineCounter();
-  const document = bounded(file, () => parseDocument(text, { lineCounter: lines, uniqueKeys: false }));
+  // Its warnings would go to standard error by themselves, with text out of the file.
+  const options = { lineCounter: lines, uniqueKeys: false, logLevel: "error" } as const;
+  const document = bounded(file, () => parseDocument(text, options));
   const place = (offset: number) => {
     const { line, col } = lines.linePos(offset);
     return `${file}:${line}:${col}`;
@@ -32,7 +35,7 @@ export function readYaml<T>(text: string, file: string, schema: z.ZodType<T>): R
     throw invalid(doubled, ({ key, offset }) => [`${place(offset)}: the key ${key} is there twice`]);
   const at = (path: readonly PropertyKey[]) => place(offsetOf(document, path));
   const result = bounded(file, () => schema.safeParse(document.toJS({ maxAliasCount: 100 })));
-  if (!result.success) throw invalid(result.error.issues, (issue) => describe(issue, at));
+  if (!result.success) throw invalid(result.error.issues, (issue) => describe(issue, at, schema));
   return {
     value: result.data,
     errorAt: (path, message) => new SallyportError("config-invalid", `${at(path)}: ${message}`),
@@ -73,11 +76,16 @@ function invalid<T>(mistakes: readonly T[], describe: (mistake: T) => string[]):
   return new SallyportError("config-invalid", problems.join("\n"));
 }
 
-function describe(issue: z.core.$ZodIssue, at: (path: readonly PropertyKey[]) => string): string[] {
+function describe(
+  issue: z.core.$ZodIssue,
+  at: (path: readonly PropertyKey[]) => string,
+  schema: z.core.$ZodType,
+): string[] {
   if (issue.code === "unrecognized_keys") {
     return issue.keys.slice(0, MAX_PROBLEMS).map((key) => {
       const path = [...issue.path, key];
-      return `${at(path)}: unknown key "${path.join(".")}"`;
+      const near = nearestKey(schema, issue.path, key);
+      return `${at(path)}: unknown key "${path.join(".")}"${near === undefined ? "" : `; did you mean "${near}"?`}`;
     });
   }
   const name = issue.path.length === 0 ? "the file" : `"${issue.path.join(".")}"`;

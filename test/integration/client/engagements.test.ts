@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { signIn } from "../control-plane/support/client.ts";
+import { call, signIn } from "../control-plane/support/client.ts";
 import { startTestControlPlane, type TestControlPlane } from "../control-plane/support/control-plane.ts";
 import { type Finished, Machine } from "./fixtures/sallyport.ts";
 
@@ -108,8 +108,8 @@ describe("sallyport engagement, member, apply and diff", () => {
     assert.equal(missing.status, 2);
     assert.match(missing.stderr, /^sallyport: hosts is missing; see --help\.\n$/);
     const wrong = await withInput(`${DB_WORK}acounts: [x]\n`, "engagement", "create", "piped", "-f", "-");
-    assert.equal(wrong.status, 1);
-    assert.equal(wrong.stderr, 'sallyport: stdin:10:1: unknown key "acounts"\n');
+    assert.equal(wrong.status, 2);
+    assert.equal(wrong.stderr, 'sallyport: stdin:10:1: unknown key "acounts"; did you mean "accounts"?\n');
   });
 
   it("creates and edits from YAML, where all of it counts", async () => {
@@ -134,8 +134,8 @@ describe("sallyport engagement, member, apply and diff", () => {
       await done("engagement", "edit", "in-editor"),
       /changed \(version 2\)\.\n {2}accounts:\n {4}- deploy\n {4}\+ app\n/,
     );
-    assert.match(shown(), /^#\| Engagement in-editor, version 1\..*\n/);
-    assert.match(shown(), /^#\| engagement\.yaml:\d+:1: unknown key "acounts"\n/m);
+    assert.match(shown(), /^#\| Engagement in-editor, edited from version 1\..*\n/);
+    assert.match(shown(), /^#\| engagement\.yaml:\d+:1: unknown key "acounts"; did you mean "accounts"\?\n/m);
     assert.equal(readFileSync(join(admin.directory, "modes"), "utf8"), "600\n700\n");
     assert.deepEqual(
       readdirSync(admin.home).filter((name) => name.startsWith("edit-")),
@@ -154,12 +154,32 @@ describe("sallyport engagement, member, apply and diff", () => {
     await done("engagement", "create", "quick", "-f", file("q.yaml", DB_WORK));
     const other = `"${process.execPath}" "${join(import.meta.dirname, "../../../client/src/main.ts")}"`;
     editor(
-      `if grep -q "by now" "$1"; then exit 1; fi; sed -i "s/deploy/app/" "$1"; ${other} engagement edit quick --contact new >/dev/null`,
+      `if grep -q "by now" "$1"; then exit 1; fi; sed -i "s/deploy/app/" "$1"; ${other} engagement edit quick --contact new --reason theirs >/dev/null`,
     );
     const result = await run("engagement", "edit", "quick");
     assert.equal(result.status, 2);
     assert.match(shown(), /^#\| The engagement quick has version 2 by now/m);
+    assert.match(
+      shown(),
+      /^#\| Below is version 2 with your changes on it\..*\n#\| version 2 by sec@acme\.test: theirs$/m,
+    );
+    assert.match(shown(), /^#\| {3}contact:\n#\| {5}- sec@acme\.test\n#\| {5}\+ new$/m);
     assert.equal(JSON.parse(await done("engagement", "history", "quick", "--json")).length, 2);
+    const meanwhile = `if ! grep -q "by now" "$1"; then sed -i "s/deploy/app/" "$1"; ${other} engagement edit quick --contact CONTACT >/dev/null; fi`;
+    editor(meanwhile.replace("CONTACT", "newer"));
+    assert.equal((await run("engagement", "edit", "quick")).stderr, "Nothing was changed.\n");
+    editor(`${meanwhile.replace("CONTACT", "newest")}; sed -i "/^#| Delete this line/d" "$1"`);
+    assert.match(await done("engagement", "edit", "quick"), /changed \(version 5\)\.\n {2}accounts:\n/);
+    const [{ engagement }] = JSON.parse(await done("engagement", "history", "quick", "--json"));
+    assert.deepEqual([engagement.accounts, engagement.contact], [["app"], "newest"]);
+  });
+
+  it("opens no editor that nobody named where there is no terminal", async () => {
+    await done("engagement", "create", "piped", "-f", file("p.yaml", DB_WORK));
+    admin.env.EDITOR = undefined;
+    const { status, stderr } = await run("engagement", "edit", "piped");
+    assert.equal(status, 2);
+    assert.match(stderr, /^sallyport: There is no terminal to edit in\. Give all fields with --file FILE/);
   });
 
   it("applies a file, tells the difference before and after, and finds mistakes at their place", async () => {
@@ -187,13 +207,14 @@ describe("sallyport engagement, member, apply and diff", () => {
 
     // Found here, and nothing is asked of the control plane.
     const unknown = await run("apply", "-f", file("bad.yaml", `${text}    acounts: [x]\n    memers: []\n`));
-    assert.equal(unknown.status, 1);
+    assert.equal(unknown.status, 2);
     assert.match(
       unknown.stderr,
-      /bad\.yaml:14:5: unknown key "engagements\.0\.acounts"\n.*bad\.yaml:15:5: unknown key "engagements\.0\.memers"\n$/,
+      /bad\.yaml:14:5: unknown key "engagements\.0\.acounts"; did you mean "accounts"\?\n.*bad\.yaml:15:5: unknown key "engagements\.0\.memers"; did you mean "members"\?\n$/,
     );
     // Found only there.
     const stranger = await run("apply", "-f", file("stranger.yaml", text.replace("[dana@", "[nobody@")));
+    assert.equal(stranger.status, 2);
     assert.match(
       stranger.stderr,
       /stranger\.yaml:7:15: nobody@vendor\.test is no member; add it under "members"\n$/,
@@ -201,10 +222,46 @@ describe("sallyport engagement, member, apply and diff", () => {
     assert.equal((await run("apply", "-f", "/nowhere")).status, 2);
   });
 
+  it("approves the version that it shows, and says which approvals still hold after a withdrawal", async () => {
+    const text = DB_WORK.replace(/^hours.*\n/m, "approval: { rule: login }\n");
+    await done("engagement", "create", "asked", "-f", file("asked.yaml", text));
+    await done("member", "invite", "dana@vendor.test", "--name", "Dana", "--vendor", "vendor");
+    const { apiToken: token } = await signIn(plane.url, plane.idp.issuer, "dana");
+    const ask = async () => {
+      const body = { engagement: "asked", reason: "disk is full" };
+      return ((await call(plane.url, "POST", "/approvals", { token, body })).body as { id: string }).id;
+    };
+    const first = await ask();
+    assert.match(await done("approvals", "show", first), /^Engagement {2}asked \(version 1\)$/m);
+    await done("engagement", "edit", "asked", "--account", "root");
+    const stale = await run("approvals", "approve", first, "--if-version", "1");
+    assert.equal(stale.status, 1);
+    assert.match(stale.stderr, /version 2 by now, and the answer is for version 1.*engagement show asked/);
+    const yes = await run("approvals", "approve", first);
+    assert.equal(
+      yes.stderr.trim(),
+      "dana@vendor.test by asked, version 2: root on no host yet, at most until 2089-01-01 00:00; asked because: disk is full",
+    );
+    assert.equal(yes.status, 0);
+    const second = await ask();
+    await done("approvals", "approve", second, "--if-version", "2", "--json");
+    assert.match(
+      await done("approvals", "withdraw", first),
+      new RegExp(
+        `^STILL APPROVED: dana@vendor\\.test until .* by another request\\. To take that back too: sallyport approvals withdraw ${second}$`,
+        "m",
+      ),
+    );
+    const json = JSON.parse(await done("approvals", "withdraw", second, "--json"));
+    assert.deepEqual([json.request.state, json.stillApproved], ["withdrawn", []]);
+  });
+
   it("invites, lists and withdraws members", async () => {
     const invited = await done(
       "member",
       "invite",
+      "--reason",
+      "ticket 9",
       "new@vendor.test",
       "--name",
       "Nora New",
@@ -217,11 +274,21 @@ describe("sallyport engagement, member, apply and diff", () => {
       /^new@vendor\.test +Nora New +vendor +new-vendor +invited +in 1[34] days/m,
     );
     assert.equal(
-      await done("member", "withdraw", "new@vendor.test"),
+      await done("member", "withdraw", "new@vendor.test", "--reason", "not needed"),
       "The invitation of new@vendor.test is withdrawn.\n",
     );
     const list = JSON.parse(await done("member", "list", "--json"));
     assert.equal(list.find(({ email }: { email: string }) => email === "new@vendor.test").state, "withdrawn");
     assert.equal((await run("member", "withdraw", "new@vendor.test")).status, 1);
+    const nobody = await run("member", "withdraw", "nobody@vendor.test");
+    assert.match(nobody.stderr, /There is no member nobody@vendor\.test\. .*: sallyport member list\n$/);
+    const nothing = await run("engagement", "extend", "nothing", "--until", "2089-02-01");
+    assert.match(nothing.stderr, /There is no engagement nothing .*: sallyport engagement list\n$/);
+    const log = await done("audit", "export");
+    assert.match(
+      log,
+      /"type":"member-invited".*"reason":"ticket 9"|"reason":"ticket 9".*"type":"member-invited"/,
+    );
+    assert.match(log, /"reason":"not needed"/);
   });
 });

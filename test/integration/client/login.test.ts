@@ -146,7 +146,7 @@ describe("sallyport login", () => {
   });
 
   it("says when the browser was closed (after a wrong password, too)", async () => {
-    const running = machine.start("login", "--server", server.url, "--no-browser", "--timeout", "1");
+    const running = machine.start("login", "--server", server.url, "--link", "--timeout", "1");
     const { body } = await signInByForm(await running.firstLine, { username: ALICE.name, password: "wrong" });
     assert.match(body, /password/i);
     assertOneSentence(

@@ -150,6 +150,7 @@ describe("sallyport hold, web and export, with a real control plane", () => {
     assert.ok(location.startsWith(`${plane.url}/web#code=`));
     assert.notEqual(second, 303);
     assert.match(opened, /^http:\/\/127\.0\.0\.1:\d+\/open$/);
+    assert.match(await ok(contractor, "web", "--no-browser"), /\/web#code=\S+\n$/);
     const link = (await ok(contractor, "web", "--link")).trim();
     assert.match(link, /^http:\/\/127\.0\.0\.1:\d+\/web#code=[A-Za-z0-9_-]{43}$/);
   });

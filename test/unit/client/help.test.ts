@@ -35,6 +35,15 @@ async function transcript(...args: string[]): Promise<Transcript> {
   return result;
 }
 
+/** What is said to a name behind a group of commands that has no `show`. */
+const NO_COMMAND: Record<string, string> = {
+  member:
+    'sallyport: "x" is no command of sallyport member. To list members: sallyport member list; to invite one: sallyport member invite x --name … --vendor …\n',
+  hold: 'sallyport: "x" is no command of sallyport hold. To hold a recording: sallyport hold add x --reason …\n',
+  token:
+    'sallyport: "x" is no command of sallyport token. To list tokens: sallyport token list; to make one: sallyport token create x --scope …\n',
+};
+
 describe("the command line", () => {
   it("lists the scopes that the control plane has, and takes no other", async () => {
     const help = await transcript("token", "create", "--help");
@@ -103,7 +112,7 @@ Commands:
 Exit codes:
   0  done
   1  something else went wrong
-  2  the command line is wrong
+  2  the command line is wrong, or a file that it names
   3  not signed in, or the sign-in has expired
   4  the control plane or the identity provider cannot be reached
   5  the sign-in failed
@@ -184,6 +193,20 @@ Examples:
       "sallyport: The server's address must begin with https://, not http://\n",
     ],
     ["play x --speed fast", 2, 'sallyport: --speed takes a number of at least 0.01, not "fast".\n'],
+    [
+      "engagement acme-db",
+      2,
+      'sallyport: "acme-db" is no command of sallyport engagement. To see one: sallyport engagement show acme-db\n',
+    ],
+    [
+      "approvals list $(id)",
+      2,
+      'sallyport: "$(id)" is no command of sallyport approvals. To see one: sallyport approvals show NAME\n',
+    ],
+    ...["member x", "hold x", "token x"].map((line): [string, number, string] => {
+      const group = line.split(" ")[0] ?? "";
+      return [line, 2, NO_COMMAND[group] ?? ""];
+    }),
     ["ssh", 2, "sallyport: Name the host: sallyport ssh HOST [command…]\n"],
     ["status", 3, "sallyport: You are not signed in; run: sallyport login --server URL\n"],
     ["sessions", 3, "sallyport: You are not signed in; run: sallyport login --server URL\n"],

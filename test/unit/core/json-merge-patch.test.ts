@@ -45,6 +45,12 @@ describe("JSON Merge Patch", () => {
     assert.deepEqual(makeMergePatch(before, before), {});
   });
 
+  it("takes away what every object seems to have", () => {
+    const patch = makeMergePatch({ constructor: "x", y: 1 }, { y: 1 });
+    assert.deepEqual(patch, { constructor: null });
+    assert.deepEqual(makeMergePatch({}, { constructor: "x" }), { constructor: "x" });
+  });
+
   it("does not reach the prototype of anything", () => {
     applyMergePatch({}, JSON.parse('{"__proto__": {"polluted": true}}'));
     assert.equal(({} as Record<string, unknown>).polluted, undefined);

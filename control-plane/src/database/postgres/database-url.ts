@@ -17,6 +17,9 @@ export function checkDatabaseUrl(text: string): string {
   const { username, password, hostname, pathname, searchParams } = new URL(text);
   if (![username, password, hostname, pathname].every(isEncoded))
     throw invalid("a percent sign in it must be written %25");
+  // Else part of the password is taken for the name of the database, which is told to people.
+  if (!/^[^:]+:\/\//.test(text) || /[@/]/.test(pathname.slice(1)))
+    throw invalid(`it must look like ${SHAPE}, with / and @ in a password written %2F and %40`);
   const sslmode = searchParams.get("sslmode");
   if (sslmode !== null && !["verify-full", "disable"].includes(sslmode)) {
     throw invalid("`sslmode` must be verify-full, or disable where the network is yours alone");

@@ -1,4 +1,4 @@
-import { InviteRequest, MemberView } from "@sallyport/core/messages/members.ts";
+import { InvitationWithdrawal, InviteRequest, MemberView } from "@sallyport/core/messages/members.ts";
 import type { Engagement, Member } from "@sallyport/core/policy/engagement.ts";
 import { z } from "zod";
 import { listEngagements } from "../../database/engagements.ts";
@@ -50,8 +50,9 @@ export function memberRoutes(api: Api, services: Services): void {
       errors: ["conflict"],
     },
     async ({ body, caller }) => {
-      const author = { by: actorName(caller), why: "", lifetime: config.invitationLifetime };
-      return described(services, await inviteMember({ db, environment }, body, author));
+      const { reason, ...wanted } = body;
+      const author = { by: actorName(caller), why: reason, lifetime: config.invitationLifetime };
+      return described(services, await inviteMember({ db, environment }, wanted, author));
     },
   );
 
@@ -62,11 +63,12 @@ export function memberRoutes(api: Api, services: Services): void {
       access: "engagements:write",
       summary: "Take back an invitation that was not used",
       params: ById,
+      query: InvitationWithdrawal,
       answer: { status: 200, schema: MemberView, description: "The member, who can no longer sign in." },
       errors: ["not-found", "conflict"],
     },
-    async ({ params, caller }) => {
-      const author = { by: actorName(caller), why: "" };
+    async ({ params, query, caller }) => {
+      const author = { by: actorName(caller), why: query.reason };
       return described(services, await withdrawMember({ db, environment }, params.id, author));
     },
   );

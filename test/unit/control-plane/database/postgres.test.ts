@@ -95,6 +95,10 @@ describe("PostgreSQL", () => {
     ["postgres://u:secret@localhost/x?host=db.example.com", /another machine/],
     ["postgres://u:secret@db.example.com/x?sslmode=require", /`sslmode` must be verify-full/],
     ["postgres://u:secret@db.example.com/x?sslmode=prefer", /`sslmode` must be verify-full/],
+    ["postgres:/u:secret@db.example.com/x", /must look like .* %2F and %40/],
+    ["postgres://u:12/secret@db.example.com/x?sslmode=disable", /must look like .* %2F and %40/],
+    ["postgres://u:100%secret@localhost/x", /percent sign in it must be written %25/],
+    ["postgres://u:secret@localhost/%zz", /percent sign in it must be written %25/],
   ];
   for (const [url, why] of refused) {
     it(`is not ${url}`, () => {
