@@ -13,7 +13,15 @@ const Value = z
   .string()
   .max(64)
   .transform((text) => text.split(":"))
-  .pipe(z.tuple([Id, z.string().regex(/^\d{1,9}$/).transform(Number)]));
+  .pipe(
+    z.tuple([
+      Id,
+      z
+        .string()
+        .regex(/^\d{1,9}$/)
+        .transform(Number),
+    ]),
+  );
 
 /** What is read of a `block_actions` payload (https://docs.slack.dev/reference/interaction-payloads/block_actions-payload). */
 const Payload = z.object({

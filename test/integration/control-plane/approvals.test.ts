@@ -163,7 +163,9 @@ describe("approvals over the API", () => {
     const payload = {
       type: "block_actions",
       user: { id: user, username: "x", team_id: "T1" },
-      actions: [{ action_id: "sallyport-approve", value: `${id}:1`, type: "button", ...(options.action as object) }],
+      actions: [
+        { action_id: "sallyport-approve", value: `${id}:1`, type: "button", ...(options.action as object) },
+      ],
       ...(options.payload as object),
     };
     return { body: new URLSearchParams({ payload: JSON.stringify(payload) }).toString() };

@@ -307,8 +307,7 @@ engagements: [{ name: activation, vendor: vendor, members: [dana@vendor.test], h
     const author = { by: "sec", why: "" };
     const change = { hosts: { names: ["web-1", "db-1"] } };
     await editEngagement(world, { nameOrId: "login", version: 1, change }, author);
-    const text =
-      /has version 2 by now, and the answer is for version 1.*engagement show login.*approve apr_/;
+    const text = /has version 2 by now, and the answer is for version 1.*engagement show login.*approve apr_/;
     await refusedWith(world.answer(asked.id, ann, "approve", 1), "conflict", text);
     assert.deepEqual(await granted("login"), []);
     assert.deepEqual(await world.audited("approval-answered"), []);
