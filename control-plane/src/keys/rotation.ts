@@ -18,6 +18,8 @@ import type { Keys } from "./keys.ts";
 
 /** A host that was not heard from for so many seconds holds nobody up; it gets what it missed when it is back. */
 const RECENT = 7 * 86_400;
+/** Other processes look at their keys every second (key-watch.ts): for so many they may still speak of the old one alone. */
+const HEARD_OF = 60;
 
 /** What rotating needs. */
 export interface RotationNeeds {
@@ -158,10 +160,10 @@ async function obstacles(
   const key = fingerprint(parsePublicKeyLine(open.new_key).blob);
   const untold = hosts.filter(({ pinned }) => !pinned.includes(key)).map(({ name }) => name);
   const found = untold.length === 0 ? [] : [`hosts that have not the new key yet: ${some(untold)}`];
-  const until = (since: number, what: string) =>
-    since + config.certificateLifetime <= now
-      ? []
-      : [`${what} until ${new Date((since + config.certificateLifetime) * 1000).toISOString()}`];
+  const until = (since: number, what: string) => {
+    const end = since + HEARD_OF + config.certificateLifetime;
+    return end <= now ? [] : [`${what} until ${new Date(end * 1000).toISOString()}`];
+  };
   if (kind === "host-ca") {
     if (open.switched_at === null)
       return [...found, ...until(open.begun_at, "contractors whose ssh has not heard of the new key")];

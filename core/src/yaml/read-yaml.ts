@@ -27,6 +27,8 @@ export function readYaml<T>(text: string, file: string, schema: z.ZodType<T>): R
     const { line, col } = lines.linePos(offset);
     return `${file}:${line}:${col}`;
   };
+  // The parser lists what it ran into; where that was the end of the stack, nothing else that it says helps.
+  if (document.errors.some(({ message }) => message.startsWith("Maximum call stack"))) throw unreadable(file);
   if (document.errors.length > 0) {
     throw invalid(document.errors, (error) => [`${place(error.pos[0])}: ${firstLine(error.message)}`]);
   }
@@ -64,9 +66,12 @@ function bounded<T>(file: string, work: () => T): T {
   try {
     return work();
   } catch (cause) {
-    const why = cause instanceof RangeError ? "it is nested too deeply" : "its aliases make it too large";
-    throw new SallyportError("config-invalid", `${file}:1:1: the file cannot be read: ${why}`, { cause });
+    throw unreadable(file, cause instanceof RangeError ? undefined : "its aliases make it too large");
   }
+}
+
+function unreadable(file: string, why = "it is nested too deeply"): SallyportError {
+  return new SallyportError("config-invalid", `${file}:1:1: the file cannot be read: ${why}`);
 }
 
 function invalid<T>(mistakes: readonly T[], describe: (mistake: T) => string[]): SallyportError {

@@ -57,7 +57,7 @@ describe("keys on the host link", () => {
   }
   async function rotate(step: { finish?: true; force?: true } = {}) {
     const config = { ...control.config, url: control.url };
-    const { db, keys } = await openStore({ config });
+    const { db, keys } = await openStore({ config, databaseUrl: control.databaseUrl });
     const environment = { clock: Date.now, random: (length: number) => new Uint8Array(length) };
     const options = { kind: "user-ca", finish: false, force: false, status: false, ...step };
     await rotateKey({ db, environment, keys, config }, options).finally(() => db.destroy());

@@ -176,9 +176,9 @@ describe("host link", () => {
     });
 
     it("renews the lease at a third of it", async () => {
+      const began = Date.now();
       const link = await connect(plane.url, host);
       const { version } = await verifyBundle((await link.next("bundle")).jws, trust.policyKeys);
-      const began = Date.now();
       link.send({ type: "bundle-ack", version });
       const lease = await verifyLease((await link.next("lease")).jws, trust.policyKeys);
       assert.equal(lease.bundleVersion, version);

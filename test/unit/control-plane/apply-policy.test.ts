@@ -137,7 +137,7 @@ describe("policy file", () => {
     [
       "an unknown key",
       policyText("    acounts: [x]\n"),
-      /^policy\.yaml:13:5: unknown key "engagements\.0\.acounts"$/,
+      /^policy\.yaml:13:5: unknown key "engagements\.0\.acounts"; did you mean "accounts"\?$/,
     ],
     [
       "an unknown member",

@@ -40,9 +40,13 @@ describe("configuration file", () => {
     [
       "an unknown key",
       GOOD.replace("clientId: ", "clientID: x\n    clientId: "),
-      /^cp\.yaml:8:5: unknown key "issuers\.0\.clientID"$/,
+      /^cp\.yaml:8:5: unknown key "issuers\.0\.clientID"; did you mean "clientId"\?$/,
     ],
-    ["an unknown key at the top", `${GOOD}leese: 5\n`, /^cp\.yaml:11:1: unknown key "leese"$/],
+    [
+      "an unknown key at the top",
+      `${GOOD}leese: 5\n`,
+      /^cp\.yaml:11:1: unknown key "leese"; did you mean "lease"\?$/,
+    ],
     ["a key twice", `${GOOD}version: 1\n`, /^cp\.yaml:11:1: the key "version" is there twice/],
     ["broken YAML", GOOD.replace("{ address: 127.0.0.1,", "{ address: ["), /^cp\.yaml:\d+:\d+: /],
     ["a missing key", GOOD.replace(/dataDirectory.*\n/, ""), /^cp\.yaml:1:1: "dataDirectory" is missing$/],
