@@ -127,6 +127,7 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
     },
     onMessage: (message) => {
       metrics.noteRecorder(message);
+      if (message.type === "event") return;
       spool.changed(message.type === "started" ? message.live.session : message.session);
       if (message.type === "started") supervisor.add(message.live);
       else if (message.type === "sealed") sync.uploader.offer(message.session, message.sequence + 1);

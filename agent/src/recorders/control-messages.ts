@@ -1,3 +1,5 @@
+import { SessionEvent } from "@sallyport/core/commands/session-event.ts";
+import { SessionGrant } from "@sallyport/core/commands/session-grant.ts";
 import { SessionId } from "@sallyport/core/names.ts";
 import { RecordingOptions, SessionLimits } from "@sallyport/core/policy/grants.ts";
 import { EndRecord, StartRecord } from "@sallyport/core/recording/frame.ts";
@@ -32,6 +34,10 @@ export const Ticket = z.object({
   /** The account's shell inside the recording, and the command for its `-c`, base64; null starts a login shell. */
   shell: z.string(),
   command: z.string().nullable(),
+  /** What this session may be. */
+  grant: SessionGrant,
+  /** The account's home directory. */
+  home: z.string(),
   recording: RecordingOptions,
   limits: SessionLimits.pick({ idle: true, longest: true }),
 });
@@ -47,6 +53,8 @@ export const ToRecorder = z.discriminatedUnion("type", [
     detail: z.string(),
     text: z.string(),
   }),
+  /** The policy has changed: what a session may be from now on. */
+  z.object({ type: z.literal("grant"), session: SessionId, grant: SessionGrant }),
   /** Accept no new sessions and exit when the last is over. */
   z.object({ type: z.literal("drain") }),
 ]);
@@ -63,6 +71,8 @@ export const FromRecorder = z.discriminatedUnion("type", [
   z.object({ type: z.literal("started"), live: LiveSession }),
   z.object({ type: z.literal("sealed"), session: SessionId, sequence: z.int() }),
   z.object({ type: z.literal("ended"), session: SessionId, end: EndRecord }),
+  /** A command, a file or a refusal in a session, for the audit log. */
+  z.object({ type: z.literal("event"), session: SessionId, event: SessionEvent }),
   /** No shim came for this session's ticket. */
   z.object({ type: z.literal("lapsed"), session: SessionId }),
   z.object({ type: z.literal("failed"), session: SessionId, message: z.string() }),

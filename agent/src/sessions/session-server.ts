@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { createServer, type Server, type Socket } from "node:net";
+import { sessionGrant } from "@sallyport/core/commands/session-grant.ts";
 import { makeId, SessionId } from "@sallyport/core/names.ts";
 import type { Admission } from "@sallyport/core/policy/evaluate.ts";
 import type { RecordingOptions } from "@sallyport/core/policy/grants.ts";
@@ -237,6 +238,8 @@ function makeTicket(context: SessionServerContext, grant: Grant): Ticket {
     gid: account.gid,
     shell: account.shell === context.shim ? context.shell : account.shell,
     command: grant.command === null ? null : grant.command.toString("base64"),
+    grant: sessionGrant(admission.engagement),
+    home: account.home,
     recording: recordingOptions(admission, context.durability),
     limits: { idle: admission.engagement.limits.idle, longest: admission.engagement.limits.longest },
   };

@@ -31,7 +31,6 @@ export function toEngagement(
     ...wanted,
     id: present?.id ?? makeId(),
     members,
-    mode: "shell",
     ended: present?.ended ?? null,
     approval: {
       ...wanted.approval,

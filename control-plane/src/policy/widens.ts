@@ -2,7 +2,7 @@ import { canonicalJson } from "@sallyport/core/canonical-json.ts";
 import type { Engagement } from "@sallyport/core/policy/engagement.ts";
 import { coversHours } from "./covers-hours.ts";
 
-type Field = Exclude<keyof Engagement, "id" | "name" | "ended" | "contact" | "sponsor" | "mode" | "approval">;
+type Field = Exclude<keyof Engagement, "id" | "name" | "ended" | "contact" | "sponsor" | "approval">;
 
 /** For each field whether `after` grants something that `before` did not. In doubt it does: that costs a question. */
 const WIDER: { [F in Field]: (before: Engagement[F], after: Engagement[F]) => boolean } = {
@@ -24,6 +24,9 @@ const WIDER: { [F in Field]: (before: Engagement[F], after: Engagement[F]) => bo
   // Less is written down of what they do.
   recording: (before, after) =>
     (before.input && !after.input) || (before.durability === "strict" && after.durability === "normal"),
+  mode: (before, after) => before !== after,
+  commands: (before, after) => after !== null && canonicalJson(before) !== canonicalJson(after),
+  files: (before, after) => after !== null && canonicalJson(before) !== canonicalJson(after),
   acceptUnsafeShell: (before, after) => after && !before,
   mfa: (before, after) =>
     MFA.indexOf(after.level) < MFA.indexOf(before.level) || isLooser(before.maxAge, after.maxAge),

@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { CommandGrant } from "../commands/command-rule.ts";
+import { FileGrant } from "../files/file-grant.ts";
 import { AccountName, DisplayText, EpochSeconds, HostName, Id, ShortName } from "../names.ts";
 import { Forwarding, PersonalAccounts, Privilege, RecordingOptions, SessionLimits } from "./grants.ts";
 
@@ -23,6 +25,10 @@ export const Hours = z.strictObject({
     .max(50),
 });
 export type Hours = z.infer<typeof Hours>;
+
+/** What a session may be. */
+export const SessionMode = z.enum(["shell", "commands", "files"]);
+export type SessionMode = z.infer<typeof SessionMode>;
 
 /** An IPv4 or IPv6 network in CIDR form; a bare address means that one address. */
 export const Network = z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()]);
@@ -75,8 +81,12 @@ export const Engagement = z.strictObject({
   /** Null where members get no accounts of their own. */
   personal: PersonalAccounts.nullable().default(null),
   privilege: Privilege.default({ sudo: "none" }),
-  /** What a session may be; `commands` and `files` come with later versions. */
-  mode: z.enum(["shell"]),
+  /** What a session may be: a full shell, the commands of a list, or the moving of files. */
+  mode: SessionMode,
+  /** Mode `commands`: the list; null in the other modes. */
+  commands: CommandGrant.nullable().default(null),
+  /** What files may be moved, in modes `files` and `commands`; null for none. In mode `shell` the account may move its own. */
+  files: FileGrant.nullable().default(null),
   forwarding: Forwarding.prefault({}),
   limits: SessionLimits.prefault({}),
   recording: RecordingOptions.prefault({}),

@@ -1,6 +1,8 @@
 import { z } from "zod";
+import { CommandGrant } from "../commands/command-rule.ts";
+import { FileGrant } from "../files/file-grant.ts";
 import { AccountName, DisplayText, Email, HostName, ShortName } from "../names.ts";
-import { Approval, Hours, MfaLevel, Network } from "./engagement.ts";
+import { Approval, Hours, MfaLevel, Network, SessionMode } from "./engagement.ts";
 import { Forwarding, PersonalAccounts, Privilege, RecordingOptions, SessionLimits } from "./grants.ts";
 
 const Time = z
@@ -40,6 +42,21 @@ export const PolicyEngagement = z
         "Accounts of their own for the members, made on every host and removed at the end; {} will do. `groups`: groups " +
           "of the host to put them in; `home`: archive (default), keep or delete the home directory at the end. " +
           "Null: none. Danger: a group such as docker or disk is as good as root.",
+      ),
+    mode: SessionMode.default("shell").describe(
+      "What a session may be: shell (default), commands (only those of `commands`), or files (only what `files` lets be moved).",
+    ),
+    commands: CommandGrant.nullable()
+      .default(null)
+      .describe(
+        "Mode `commands`: `rules`, each a program with its flags and arguments, and `confinement`: available (default) or " +
+          "required. docs/policy.md has the language. Danger: programs that start others; `sallyport policy lint` tells.",
+      ),
+    files: FileGrant.nullable()
+      .default(null)
+      .describe(
+        "Modes `files` and `commands`: `protocols` (sftp, legacy-scp, rsync) and `directories`, each with `path`, `access` " +
+          "(read, write, read-write) and `maxFileSize`.",
       ),
     privilege: Privilege.default({ sudo: "none" }).describe(
       "What sudo gives the personal accounts: { sudo: none }, { sudo: listed, commands: […] } with `program` (absolute), " +
@@ -121,6 +138,15 @@ export const PolicyEngagement = z
       problem(["hosts"], "name at least one host or label");
     if (engagement.accounts.length === 0 && engagement.personal === null)
       problem(["accounts"], "name at least one account, or give the members their own with `personal`");
+    if ((engagement.mode === "commands") !== (engagement.commands !== null))
+      problem(["commands"], "`commands` goes with mode: commands, and mode: commands needs it");
+    if (engagement.mode === "files" && engagement.files === null)
+      problem(["files"], "mode: files needs `files`");
+    if (engagement.mode === "shell" && engagement.files !== null)
+      problem(
+        ["files"],
+        "in mode: shell, files are moved as the account may; `files` goes with the other modes",
+      );
     if (engagement.privilege.sudo !== "none" && engagement.personal === null)
       problem(["privilege"], "only personal accounts can have sudo: give them with `personal`");
   });

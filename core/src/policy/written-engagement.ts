@@ -19,7 +19,7 @@ export function asWritten(engagement: PolicyEngagement): WrittenEngagement {
 
 /** What is in force, in that form: without ids and without what was approved. `emailOf` names a member by id. */
 export function writtenFrom(engagement: Engagement, emailOf: (id: string) => string): WrittenEngagement {
-  const { id: _id, mode: _mode, ended: _ended, members, approval, start, end, ...rest } = engagement;
+  const { id: _id, ended: _ended, members, approval, start, end, ...rest } = engagement;
   const { approved: _approved, granted: _granted, ...rule } = approval;
   return {
     ...rest,

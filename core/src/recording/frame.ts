@@ -26,6 +26,8 @@ export const FrameKind = {
   message: 7,
   /** JSON {@link EndRecord}; the last frame of every recording. */
   end: 8,
+  /** JSON of a `SessionEvent` (commands/session-event.ts): a command, a file, a refusal. */
+  event: 9,
 } as const;
 export type FrameKind = (typeof FrameKind)[keyof typeof FrameKind];
 
@@ -58,7 +60,8 @@ export const StartRecord = z.object({
     /** `brokered` where the ID token did not commit to the key; `bound` in older recordings, which do not say. */
     assurance: Assurance.optional(),
   }),
-  kind: z.enum(["pty", "command"]),
+  /** On a terminal, without one, or a transfer of files whose contents are not in the recording. */
+  kind: z.enum(["pty", "command", "files"]),
   command: z.string().nullable(),
   terminal: z.object({ term: z.string(), columns: z.int(), rows: z.int() }).nullable(),
   /** Milliseconds since the epoch. */
@@ -78,6 +81,9 @@ export const EndRecord = z.object({
     "engagement-ended",
     "idle",
     "too-long",
+    "refused",
+    "time-limit",
+    "output-limit",
     "recorder-lost",
     "agent-stopped",
     "spool-failed",

@@ -96,7 +96,7 @@ export class RecorderUnderTest {
     const ticket = randomBytes(32).toString("hex");
     const recording = { input: true, durability: "normal" } as const;
     const limits = { idle: null, longest: null };
-    const options = { recording, limits };
+    const options = { recording, limits, grant: { mode: "shell" }, home: "/" } as const;
     return { type: "ticket", ticket, live, uid: 0, gid: 0, shell: "/bin/sh", command, ...options, ...rest };
   }
 
