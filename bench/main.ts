@@ -6,14 +6,18 @@ import { benchCertificates } from "./control-plane/certificates.ts";
 import { benchHosts } from "./control-plane/hosts.ts";
 import { benchIngest } from "./control-plane/ingest.ts";
 import { benchSessions } from "./control-plane/sessions.ts";
+import { benchDecision } from "./decision.ts";
 import type { Figure } from "./figure.ts";
+import { benchFiles } from "./files.ts";
 import { benchKeystroke } from "./keystroke.ts";
 import { benchLogin } from "./login.ts";
 import { benchNeighbour } from "./neighbour.ts";
 import {
   type BenchOptions,
   CONTROL_PLANE_BENCHES,
+  CORE_BENCHES,
   type ControlPlaneBench,
+  type CoreBench,
   HELP,
   HOST_BENCHES,
   type HostBench,
@@ -35,6 +39,7 @@ const OF_HOST: Record<HostBench, (pair: Pair, runs?: number) => Promise<Figure[]
   throughput: benchThroughput,
   tlog: benchTlog,
   nonpty: benchPipe,
+  files: benchFiles,
   rest: benchRest,
   memory: benchMemory,
   crowd: benchCrowd,
@@ -46,6 +51,8 @@ const OF_CONTROL_PLANE: Record<ControlPlaneBench, (runs?: number) => Promise<Fig
   hosts: benchHosts,
   sessions: benchSessions,
 };
+
+const OF_CORE: Record<CoreBench, (runs?: number) => Promise<Figure[]>> = { decision: benchDecision };
 
 /** Thrown on Ctrl-C. */
 class Interrupted extends Error {}
@@ -107,6 +114,10 @@ async function measureBoth({ benches, runs }: BenchOptions, opened: Promise<Pair
   for (const bench of CONTROL_PLANE_BENCHES.filter((one) => benches.includes(one))) {
     say(`${bench} ...`);
     figures.push(...(await OF_CONTROL_PLANE[bench](runs)));
+  }
+  for (const bench of CORE_BENCHES.filter((one) => benches.includes(one))) {
+    say(`${bench} ...`);
+    figures.push(...(await OF_CORE[bench](runs)));
   }
   return figures;
 }

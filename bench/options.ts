@@ -8,6 +8,7 @@ export const HOST_BENCHES = [
   "throughput",
   "tlog",
   "nonpty",
+  "files",
   "rest",
   "memory",
   "crowd",
@@ -18,8 +19,12 @@ export type HostBench = (typeof HOST_BENCHES)[number];
 export const CONTROL_PLANE_BENCHES = ["certificates", "ingest", "hosts", "sessions"] as const;
 export type ControlPlaneBench = (typeof CONTROL_PLANE_BENCHES)[number];
 
-const BENCHES = [...HOST_BENCHES, ...CONTROL_PLANE_BENCHES];
-type Bench = HostBench | ControlPlaneBench;
+/** Of the library alone. */
+export const CORE_BENCHES = ["decision"] as const;
+export type CoreBench = (typeof CORE_BENCHES)[number];
+
+const BENCHES = [...HOST_BENCHES, ...CONTROL_PLANE_BENCHES, ...CORE_BENCHES];
+type Bench = HostBench | ControlPlaneBench | CoreBench;
 
 export interface BenchOptions {
   benches: readonly Bench[];
@@ -39,6 +44,7 @@ export const HELP = `Measures Sallyport against plain OpenSSH on one host, in tu
   throughput   30 MB of text through a terminal                            (7)
   tlog         the same, against tlog-rec                                  (5)
   nonpty       1 GB of text without a terminal                             (3)
+  files        1 GB put and got by sftp, where only files may be moved     (3)
   rest         processor time and memory while nobody is logged in
   memory       private memory of an idle session                           (200 sessions)
   crowd        sessions opened all at once                                 (200 sessions)
@@ -46,8 +52,9 @@ export const HELP = `Measures Sallyport against plain OpenSSH on one host, in tu
   ingest       recordings uploaded to it and stored                        (400 MB)
   hosts        memory of connected hosts, and all back after a restart     (2000 hosts)
   sessions     lists of sessions, on both databases                        (out of 1,000,000)
+  decision     a command line judged by 1,000 rules                        (10,000 lines of each kind)
 
-  --runs N     runs of each side, or as many sessions, certificates, MB, hosts
+  --runs N     runs of each side, or as many sessions, certificates, MB, hosts, lines
   --out FILE   where the JSON goes    (default bench/results/TIME.json)
   --help       this text
 

@@ -8,12 +8,17 @@ import type { Samples } from "./statistics.ts";
 
 const HOST = "web-1";
 const ACCOUNT = "deploy";
+/** Of an engagement that lets files be moved, and nothing else. */
+const FILES_ACCOUNT = "transfer";
 
 /** One way into the host. */
 export interface Side {
   name: keyof Samples;
   /** The argv of an ssh to it. Both sides have the same options but for account, port, key and certificate. */
   ssh(options: readonly string[], command: string): string[];
+  /** The argv of an sftp to it that reads its commands from standard input. */
+  sftp(): string[];
+  account: string;
 }
 
 /** A host that is reached both ways. */
@@ -22,6 +27,8 @@ export interface Pair {
   person: Person;
   plain: Side;
   sallyport: Side;
+  /** Sallyport where only files may be moved. */
+  files: Side;
   /** The environment of every ssh: no agent, no configuration of the caller. */
   env: NodeJS.ProcessEnv;
   /** Resolves when Sallyport has nothing left to do of what went before, such as uploads. */
@@ -32,8 +39,14 @@ export interface Pair {
 /** Starts a whole Sallyport, signs a contractor in, and puts a plain sshd next to the wrapped one. */
 export async function openPair(): Promise<Pair> {
   const world = await startWorld({
-    engagements: [{ name: "bench", members: ["alice"], accounts: [ACCOUNT] }],
-    accounts: [{ name: ACCOUNT }, { name: PLAIN_ACCOUNT, shell: "/bin/bash" }],
+    engagements: [
+      { name: "bench", members: ["alice"], accounts: [ACCOUNT] },
+      {
+        ...{ name: "files", members: ["alice"], accounts: [FILES_ACCOUNT], mode: "files" },
+        files: { protocols: ["sftp"], directories: [{ path: "~", access: "read-write" }] },
+      },
+    ],
+    accounts: [{ name: ACCOUNT }, { name: FILES_ACCOUNT }, { name: PLAIN_ACCOUNT, shell: "/bin/bash" }],
   });
   try {
     await spoolOnDisk(world);
@@ -50,16 +63,13 @@ export async function openPair(): Promise<Pair> {
     );
     const knownHosts = join(person.home, "known_hosts");
     const identity = join(person.home, "id_ed25519");
+    const wrapped = { port: world.host.port, identity, certificate, knownHosts };
     return {
       world,
       person,
       plain: side("plain", PLAIN_ACCOUNT, world, { ...plain, knownHosts }),
-      sallyport: side("sallyport", ACCOUNT, world, {
-        port: world.host.port,
-        identity,
-        certificate,
-        knownHosts,
-      }),
+      sallyport: side("sallyport", ACCOUNT, world, wrapped),
+      files: side("sallyport", FILES_ACCOUNT, world, wrapped),
       env: person.env,
       quiet: () => untilQuiet(world),
       close: () => world.close(),
@@ -113,6 +123,8 @@ function side(
   const direct = Object.entries(settings).flatMap(([keyword, value]) => ["-o", `${keyword}=${value}`]);
   return {
     name,
+    account,
+    sftp: () => ["sftp", "-q", "-F", "none", ...direct, "-b", "-", world.host.address],
     ssh: (options, command) => ["ssh", "-F", "none", ...direct, ...options, world.host.address, command],
   };
 }

@@ -71,6 +71,13 @@ missing_packages() {
   need asciinema asciinema
   need psmisc fuser
   need rsync rsync
+  need sshfs sshfs
+  need fuse3 fusermount3
+  need less less
+  need vim vim
+  need man-db man
+  need git git
+  need ansible-core ansible-playbook
   need sudo sudo
   need cron crontab
   need at at

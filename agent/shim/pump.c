@@ -24,7 +24,8 @@ struct outward {
 struct pump {
   int recorder, signals;
   struct streams streams;
-  pid_t child;
+  const struct terminal *outer;
+  pid_t child; /* 0 before the first */
   struct buffer to_recorder, to_child;
   struct buffer *from_recorder;
   struct outward output, error;
@@ -62,14 +63,14 @@ static void reap(struct pump *p) {
 
 /* The command is over when it has been reaped and, without a terminal, its output has been read to the end. */
 static void report_status(struct pump *p) {
-  if (p->status_sent || !p->child_reaped || p->streams.output >= 0 || p->streams.error >= 0) return;
+  if (p->child == 0 || p->status_sent || !p->child_reaped || p->streams.output >= 0 || p->streams.error >= 0) return;
   frame_queue(&p->to_recorder, 'w', p->status, sizeof p->status, NULL, 0);
   p->status_sent = true;
 }
 
 /* To the command and all its processes; just after its start it has no group of its own yet. */
 static void signal_command(const struct pump *p, int number) {
-  if (!p->child_reaped && kill(-p->child, number) < 0) kill(p->child, number);
+  if (p->child > 0 && !p->child_reaped && kill(-p->child, number) < 0) kill(p->child, number);
 }
 
 static void handle_signals(struct pump *p) {
@@ -113,7 +114,8 @@ static void child_output(struct pump *p, int *fd, struct outward *to, uint8_t ty
   uint8_t chunk[CHUNK_MAX];
   ssize_t got = take(*fd, chunk, sizeof chunk);
   if (got > 0) {
-    buffer_append(&to->bytes, chunk, (size_t)got);
+    /* Of a direct one the recorder says what of its standard error is shown, in `t` frames. */
+    if (!p->streams.direct) buffer_append(&to->bytes, chunk, (size_t)got);
     frame_queue(&p->to_recorder, type, NULL, 0, chunk, (size_t)got);
   } else if (got < 0) {
     close_stream(fd);
@@ -132,6 +134,34 @@ static int release(struct outward *stream, uint32_t count) {
   return 0;
 }
 
+static void say_started(struct pump *p) {
+  uint8_t where[12];
+  put_u32(where, (size_t)p->child);
+  put_u32(where + 4, (size_t)p->streams.direct_input);
+  put_u32(where + 8, (size_t)p->streams.direct_output);
+  frame_queue(&p->to_recorder, 'c', where, p->streams.direct ? sizeof where : 0, NULL, 0);
+}
+
+/* Another child, when the one before has ended and been told of. */
+static int start_next(struct pump *p, const struct frame *frame) {
+  struct streams streams;
+  if (p->child > 0 && !p->status_sent) return -1;
+  pid_t child = start_child(frame, p->outer, &streams);
+  if (child < 0) return -1;
+  close_stream(&p->streams.input);
+  close_stream(&p->streams.direct_input);
+  close_stream(&p->streams.direct_output);
+  buffer_consume(&p->to_child, p->to_child.length);
+  p->streams = streams;
+  p->child = child;
+  p->child_reaped = p->status_sent = false;
+  set_nonblocking(streams.input);
+  set_nonblocking(streams.output);
+  set_nonblocking(streams.error);
+  say_started(p);
+  return 0;
+}
+
 static int recorder_frame(struct pump *p, const struct frame *frame) {
   switch (frame->type) {
     case 'd':
@@ -146,6 +176,19 @@ static int recorder_frame(struct pump *p, const struct frame *frame) {
       if (frame->length != 8 || p->streams.pty) return -1;
       if (release(&p->output, get_u32(frame->data)) < 0) return -1;
       return release(&p->error, get_u32(frame->data + 4));
+    case 'x':
+      return start_next(p, frame);
+    case 'y':
+      return p->child > 0 ? -1 : 0;
+    case 'k':
+      if (frame->length != 1 || frame->data[0] == 0 || frame->data[0] > SIGRTMAX) return -1;
+      signal_command(p, frame->data[0]);
+      return 0;
+    case 'm':
+      if (frame->length != 0 || !p->streams.direct) return -1;
+      close_stream(&p->streams.direct_input);
+      close_stream(&p->streams.direct_output);
+      return 0;
     case 'z':
       if (frame->length != 2) return -1;
       memcpy(p->status, frame->data, 2);
@@ -204,7 +247,7 @@ static void wait_and_serve(struct pump *p) {
   struct pollfd wait[WAITS];
   for (int i = 0; i < WAITS; i++) wait[i] = (struct pollfd){.fd = -1};
   bool recorder_takes = p->to_recorder.length < BUFFER_LIMIT && !p->finishing;
-  if (!p->user_eof && recorder_takes && p->to_child.length < BUFFER_LIMIT) wait[USER_IN] = (struct pollfd){STDIN_FILENO, POLLIN, 0};
+  if (!p->user_eof && !p->streams.direct && recorder_takes && p->to_child.length < BUFFER_LIMIT) wait[USER_IN] = (struct pollfd){STDIN_FILENO, POLLIN, 0};
   wait[USER_OUT] = (struct pollfd){STDOUT_FILENO, p->output.released > 0 ? POLLOUT : 0, 0};
   wait[USER_ERR] = (struct pollfd){STDERR_FILENO, p->error.released > 0 ? POLLOUT : 0, 0};
   if (!p->finishing) { /* it has said its last word, and hangs up while the rest is still being shown */
@@ -225,28 +268,14 @@ static void wait_and_serve(struct pump *p) {
   if (wait[CHILD_ERR].revents) child_output(p, &p->streams.error, &p->error, 'e');
 }
 
-/* sshd tells the client of a death by signal (RFC 4254 §6.10), so die of the same one. */
-static int leave_like(const uint8_t status[2]) {
-  int number = status[1];
-  if (status[0] == 0) return number;
-  if (number != SIGSTOP && number != SIGTSTP && number != SIGTTIN && number != SIGTTOU) { /* those would only stop us */
-    sigset_t all;
-    sigfillset(&all);
-    signal(number, SIG_DFL);
-    sigprocmask(SIG_UNBLOCK, &all, NULL);
-    raise(number);
-  }
-  return EXIT_UNAVAILABLE; /* not a signal that anything dies of */
-}
-
 /* The one thing that is ever shown and not recorded: that nothing can be recorded any more. */
 static void say_recorder_lost(bool pty) {
   static const char text[] = "sallyport: This session cannot be recorded any longer, so it ends. Log in again.";
   dprintf(STDERR_FILENO, pty ? "\r\n%s\r\n" : "%s\n", text);
 }
 
-int pump(int recorder, struct buffer *from, pid_t child, struct streams *streams) {
-  struct pump p = {.recorder = recorder, .from_recorder = from, .child = child, .streams = *streams};
+int pump(int recorder, struct buffer *from, pid_t child, const struct streams *streams, const struct terminal *outer) {
+  struct pump p = {.recorder = recorder, .from_recorder = from, .child = child, .streams = *streams, .outer = outer};
   static const int handled[] = {SIGCHLD, SIGWINCH, SIGHUP, SIGINT, SIGTERM, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM};
   sigset_t mask;
   sigemptyset(&mask);
@@ -254,9 +283,11 @@ int pump(int recorder, struct buffer *from, pid_t child, struct streams *streams
   sigprocmask(SIG_BLOCK, &mask, NULL);
   p.signals = signalfd(-1, &mask, SFD_NONBLOCK | SFD_CLOEXEC);
 
-  int fds[] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, recorder, streams->input, streams->output, streams->error};
-  for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++) set_nonblocking(fds[i]);
-  frame_queue(&p.to_recorder, 'c', NULL, 0, NULL, 0);
+  int fds[] = {STDERR_FILENO, recorder, streams->input, streams->output, streams->error, STDIN_FILENO, STDOUT_FILENO};
+  /* What the recorder pumps itself is the same open file there, and its own to set. */
+  size_t count = sizeof fds / sizeof fds[0] - (streams->direct ? 2 : 0);
+  for (size_t i = 0; i < count; i++) set_nonblocking(fds[i]);
+  if (child > 0) say_started(&p);
   reap(&p); /* it may be over already, before its SIGCHLD was blocked */
   serve_frames(&p); /* and frames may have come along with the instructions */
 

@@ -96,7 +96,7 @@ static int ask_agent(const char *command, bool pty, struct buffer *out, int *sta
 int run_session(void) {
   struct buffer out = {0}, in = {0};
   struct frame instructions;
-  struct streams streams = {0};
+  struct streams streams = {.input = -1, .output = -1, .error = -1, .direct_input = -1, .direct_output = -1};
   int status = EXIT_UNAVAILABLE;
   signal(SIGPIPE, SIG_IGN);
   if (seize_terminal() < 0) return unavailable();
@@ -104,11 +104,17 @@ int run_session(void) {
   int recorder = ask_agent(getenv("SSH_ORIGINAL_COMMAND"), outer.pty, &out, &status);
   if (recorder < 0) return status;
   if (frame_send_all(recorder, &out) < 0) return unavailable();
-  if (frame_receive(recorder, &in, &instructions, ANSWER_TIMEOUT_MS) < 0 || instructions.type != 'x') return unavailable();
+  if (frame_receive(recorder, &in, &instructions, ANSWER_TIMEOUT_MS) < 0 ||
+      strchr("xytz", instructions.type) == NULL || instructions.type == 0)
+    return unavailable();
   /* What detaches itself (nohup, setsid, a daemon) becomes our child, so that it can be told whose it is (prctl(2)). */
   prctl(PR_SET_CHILD_SUBREAPER, 1);
-  pid_t child = start_child(&instructions, &outer, &streams);
-  if (child < 0) return unavailable();
-  frame_drop(&in, &instructions);
-  return pump(recorder, &in, child, &streams);
+  pid_t child = 0;
+  streams.pty = outer.pty;
+  if (instructions.type == 'x') {
+    child = start_child(&instructions, &outer, &streams);
+    if (child < 0) return unavailable();
+    frame_drop(&in, &instructions);
+  }
+  return pump(recorder, &in, child, &streams, &outer);
 }

@@ -67,15 +67,49 @@ struct terminal {
   struct termios modes;
 };
 
-/* child.c: the user's shell. */
+/* instructions.c: what an `x` frame says, see agent/src/shim/start-instructions.ts. */
+#define STAGES_MAX 16
+#define ARGUMENTS_MAX 1024 /* of one program */
+struct field {
+  uint8_t kind;
+  size_t length;
+  char *bytes; /* with a NUL behind them */
+};
+struct stage {
+  char *file, **argv, *directory;
+  size_t arguments, first, end; /* its fields, the layers among them */
+  bool no_new_privileges, layered;
+};
+struct instructions {
+  char *block, **arguments, *terminal;
+  struct field *fields;
+  size_t length, count; /* fields, stages */
+  struct stage stages[STAGES_MAX];
+  bool clear, direct;
+};
+/* -1 when the frame is not what it should be. Then, too, free_instructions. */
+int read_instructions(const struct frame *frame, struct instructions *to);
+void free_instructions(struct instructions *what);
+
+/* landlock.c: enforces the layers among the fields on this process. -1, with errno, when the kernel refuses one. */
+int enforce_layers(const struct field *fields, size_t count);
+
+/* stages.c: from fork to execv. All of it happens in the child, and ends it when anything fails. */
+_Noreturn void run_child(const struct instructions *what);
+_Noreturn void fail(const char *what);
+/* Dies of the signal, or returns the exit status: 0 exit | 1 signal, value. */
+int leave_like(const uint8_t status[2]);
+
+/* child.c: the user's shell, or the commands that run instead of it. */
 struct streams {
-  bool pty;
-  int input, output, error; /* our ends of the child's pipes; -1 with a pty */
+  bool pty, direct;
+  int input, output, error;         /* our ends of the child's pipes that we pump; -1 with a pty */
+  int direct_input, direct_output;  /* those that the recorder takes and pumps itself; else -1 */
 };
 /* Starts what the recorder's `x` frame says. Returns the pid, or -1. */
 pid_t start_child(const struct frame *instructions, const struct terminal *outer, struct streams *streams);
 
-/* pump.c: returns the exit status for sshd; does not return when the child died by a signal. */
-int pump(int recorder, struct buffer *from_recorder, pid_t child, struct streams *streams);
+/* pump.c: returns the exit status for sshd; does not return when the child died by a signal. `child` is 0 without one. */
+int pump(int recorder, struct buffer *from_recorder, pid_t child, const struct streams *streams, const struct terminal *outer);
 
 #endif

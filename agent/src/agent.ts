@@ -35,6 +35,7 @@ import { LoginGuard } from "./sessions/guard-logins.ts";
 import { openAccountRemains } from "./sessions/open-account-remains.ts";
 import { createSessionServer } from "./sessions/session-server.ts";
 import { SessionSupervisor } from "./sessions/session-supervisor.ts";
+import { SessionTrail } from "./sessions/session-trail.ts";
 import { openSpool } from "./spool/open-spool.ts";
 import { agentStatus } from "./status/agent-status.ts";
 import { serveHealth } from "./status/serve-health.ts";
@@ -114,6 +115,7 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
   const facts = new HostFactsKeeper(settings.factsCommand, (message) => log.warn(message));
   const metrics = agentMetrics(() => describe());
   const reports = new Reports({ log, outbox, metrics });
+  const sessionTrail = new SessionTrail(Date.now, (event) => outbox.add(event));
 
   const pool: RecorderPool = new RecorderPool({
     version: settings.version,
@@ -127,12 +129,16 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
     },
     onMessage: (message) => {
       metrics.noteRecorder(message);
-      if (message.type === "event") return;
+      if (message.type === "event") {
+        const live = pool.session(message.session);
+        return live === undefined ? undefined : sessionTrail.note(live, message.event);
+      }
       spool.changed(message.type === "started" ? message.live.session : message.session);
       if (message.type === "started") supervisor.add(message.live);
       else if (message.type === "sealed") sync.uploader.offer(message.session, message.sequence + 1);
       else if (message.type !== "lapsed") {
         const live = supervisor.remove(message.session);
+        sessionTrail.over(message.session);
         if (live !== undefined) guard.sessionOver(live);
         if (message.type === "ended") sync.uploader.offerAll(message.session);
         else recordingFailed(message.session, message.message);
@@ -142,6 +148,7 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
       log.error("a recorder has died", { ...recorder, sessions: sessions.length });
       for (const { session } of sessions) {
         supervisor.remove(session);
+        sessionTrail.over(session);
         metrics.sessionEnded("recorder-lost");
       }
       const held = sessions.map(({ session }) => session);
@@ -251,6 +258,7 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
     logins,
     accounts,
     decider,
+    localPolicies: () => local.forLogins,
     pool,
     host: pinned.host,
     sshd: config.sshd,

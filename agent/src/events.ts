@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import type { SessionEvent } from "@sallyport/core/commands/session-event.ts";
 import type { HostEvent } from "@sallyport/core/messages/host-link.ts";
 import { makeId } from "@sallyport/core/names.ts";
 import { printable } from "@sallyport/core/terminal-text.ts";
@@ -68,6 +69,62 @@ export function sessionEndedEvent(live: LiveSession, code: string, detail: strin
     code,
     detail: printable(detail, 1900),
     told,
+  });
+}
+
+/** Most letters of a detail: with the rest the event fits its schema. */
+const MAX_DETAIL = 1900;
+
+/** What happened in a session, for the audit log; null for what only its recording tells of. */
+export function sessionEvent(live: LiveSession, happened: SessionEvent): HostEvent | null {
+  switch (happened.type) {
+    case "command-started": {
+      const { line, rules, confined } = happened;
+      return ofSession("command-started", live, null, `${confined}, ${rules.join(" | ")}: ${line}`);
+    }
+    case "command-ended":
+      return null;
+    case "command-refused":
+      return ofSession("command-refused", live, happened.code, `${happened.line}: ${happened.detail}`);
+    case "file": {
+      const { protocol, operation, result, path, target, detail } = happened;
+      // What was looked at and could not be found moved nothing, and nobody refused it.
+      if (operation === "list" && result !== "refused") return null;
+      // Names are quoted: none of them can look like what we say of another.
+      const names = [path, ...(target === null ? [] : [target])].map((name) => JSON.stringify(name));
+      const size = happened.bytes === null ? "" : `, ${happened.bytes} bytes`;
+      const hash = happened.sha256 === null ? "" : `, sha256 ${happened.sha256}`;
+      const why = result === "ok" || detail === "" ? "" : `: ${detail}`;
+      const text = `${protocol} ${operation}${size}${hash}: ${names.join(" to ")}${why}`;
+      const isMoved = result === "ok";
+      return ofSession(isMoved ? "file-moved" : "file-refused", live, isMoved ? null : result, text);
+    }
+  }
+}
+
+/** So many events of a session were left out of the audit log; its recording has them. */
+export function leftOutEvent(live: LiveSession, count: number, type: HostEvent["type"]): HostEvent {
+  const detail = `${count} more in a minute are left out here; the recording has them`;
+  return ofSession(type, live, "left-out", detail);
+}
+
+function ofSession(
+  type: HostEvent["type"],
+  { session, start }: LiveSession,
+  code: string | null,
+  detail: string,
+): HostEvent {
+  return event(type, {
+    account: start.account,
+    sourceAddress: start.login.sourceAddress,
+    certificateSerial: start.login.certificateSerial,
+    memberId: start.member.id,
+    issuer: start.member.issuer,
+    subject: start.member.subject,
+    engagementId: start.engagement.id,
+    sessionId: session,
+    code: code === null ? null : printable(code, 64),
+    detail: printable(detail, MAX_DETAIL),
   });
 }
 

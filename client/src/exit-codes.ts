@@ -22,9 +22,9 @@ export const EXIT_CODE_HELP = `Exit codes:
   3  not signed in, or the sign-in has expired
   4  the control plane or the identity provider cannot be reached
   5  the sign-in failed
-  6  refused: you may not do this
+  6  refused: you may not do this; "policy test": it would be refused
   7  a recording or the audit log does not verify
-  8  "sallyport diff": applying the file would change something
+  8  "diff": applying the file would change something; "policy lint": look at it
   "sallyport ssh" ends with ssh's own exit status.`;
 
 const BY_CODE: Partial<Record<ErrorCode, ExitCode>> = {

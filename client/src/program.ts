@@ -12,6 +12,7 @@ import { registerLogin } from "./commands/login.ts";
 import { registerLogout } from "./commands/logout.ts";
 import { registerMember } from "./commands/member.ts";
 import { registerPlay } from "./commands/play.ts";
+import { registerPolicy } from "./commands/policy.ts";
 import { registerRequest } from "./commands/request.ts";
 import { registerRevoke } from "./commands/revoke.ts";
 import { registerSessions } from "./commands/sessions.ts";
@@ -90,6 +91,7 @@ function buildProgram(context: Context, onStatus: (status: number) => void): Com
   registerEngagement(program, context);
   registerMember(program, context);
   registerApply(program, context, onStatus);
+  registerPolicy(program, context, onStatus);
   registerApprovals(program, context);
   pointToHelp(program, "sallyport");
   return program;

@@ -2,15 +2,16 @@ import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
 import { Terminal } from "@sallyport/agent/recorder/terminal.ts";
-import {
-  encodeStart,
-  MAX_SHIM_FRAME,
-  shimFrame,
-  TICKET_LENGTH,
-} from "@sallyport/agent/shim/shim-protocol.ts";
+import { MAX_SHIM_FRAME, shimFrame, TICKET_LENGTH } from "@sallyport/agent/shim/shim-protocol.ts";
 import fc from "fast-check";
 import { buildShim, type SanitizedShim } from "../unit/agent/support/shim.ts";
-import { outcomeOf, type Peer, ShimStage } from "../unit/agent/support/shim-run.ts";
+import {
+  outcomeOf,
+  type Peer,
+  stage as program,
+  ShimStage,
+  starting,
+} from "../unit/agent/support/shim-run.ts";
 import { temporaryDirectory } from "../unit/agent/support/temporary.ts";
 import { fuzz, RUNS, timeLimit } from "./support/fuzz.ts";
 
@@ -57,7 +58,7 @@ const good = fc.oneof(
   },
 );
 const bad = fc.oneof(
-  fc.tuple(fc.constantFrom(..."adtzxgrph?\0"), small).map(([type, data]) => shimFrame(type, data)),
+  fc.tuple(fc.constantFrom(..."adtzxykmgrph?\0"), small).map(([type, data]) => shimFrame(type, data)),
   fc.tuple(length, small).map(([size, data]) => Buffer.concat([uint32(size), data])),
   small,
   fc.tuple(good, fc.nat(12)).map(([frame, keep]) => frame.subarray(0, Math.min(keep, frame.length))),
@@ -100,13 +101,8 @@ describe("fuzz: the shim against peers that say anything", function () {
     // What a sanitizer found stays found: no smaller case would pass.
     return fuzz(arbitrary, run, { runs, longest: LONGEST_MS, shrink: false });
   };
-  const start = encodeStart({
-    terminal: null,
-    file: "/bin/sh",
-    arguments: ["sh", "-c", SCRIPT],
-    set: {},
-    unset: [],
-  });
+  const shell = program("/bin/sh", "sh", "-c", SCRIPT);
+  const start = starting(shell);
 
   /** What a recorder does step by step. In the end it always goes: a shim whose recorder is silent may wait. */
   const play = async (peer: Peer, script: Step[], how: string) => {
@@ -139,10 +135,11 @@ describe("fuzz: the shim against peers that say anything", function () {
 
   it("survives any instructions", async () => {
     const field = fc.tuple(
-      fc.constantFrom(..."tfaeuq\0"),
+      fc.constantFrom(..."tfaeuEDcNLP|q\0"),
       fc.oneof(
         small,
-        fc.constantFrom("/bin/true", "A=b", "").map((one) => Buffer.from(one)),
+        fc.constantFrom("/bin/true", "A=b", "", "\0\0\0\0\0\0\0\x01/usr").map((one) => Buffer.from(one)),
+        fc.constant(Buffer.from("1".padStart(16, "0").padEnd(48, "0"), "hex")),
       ),
       fc.option(length, { freq: 8 }),
     );
@@ -202,13 +199,8 @@ describe("fuzz: the shim against peers that say anything", function () {
       await check(
         fc.tuple(steps, ending),
         async ([script, how]) => {
-          const begin = encodeStart({
-            terminal: inner.path,
-            file: "/bin/sh",
-            arguments: ["sh", "-c", "echo OOO; exec cat"],
-            set: {},
-            unset: [],
-          });
+          const echo = program("/bin/sh", "sh", "-c", "echo OOO; exec cat");
+          const begin = starting(echo, { terminal: inner.path });
           const known = script.filter((step) => !("await" in step && step.await === "output"));
           stage.onAgent = (peer) => peer.socket.end(stage.go());
           stage.onRecorder = (peer) => void play(peer, [{ bytes: begin }, { await: "hello" }, ...known], how);

@@ -1,6 +1,7 @@
 /* The parts of the shim that read what the agent answers, with a connection to it that holds the case's bytes. */
 int fuzz_connect(const char *path);
 #define connect_unix fuzz_connect
+#define start_child fuzz_start_child
 #include "../session.c"
 #include "../principals.c"
 #include "fuzz.h"

@@ -1,10 +1,13 @@
 /* Including the sources, not linking them: the parsers are static there. */
-#include "../child.c"
+#define start_child fuzz_start_child
+#define kill fuzz_kill
 #include "../pump.c"
+#undef kill
 #include "fuzz.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdlib.h>
 
 #define REPORT_MAX (1024u * 1024u)
 #define CASE_MAX (4u * 1024u * 1024u)
@@ -55,19 +58,42 @@ static void frames_case(const uint8_t *data, size_t length) {
   free(in.data);
 }
 
+static void report_text(const char *text) {
+  fuzz_report(" ");
+  fuzz_report_bytes(text, strlen(text));
+}
+
 static void instructions_case(const uint8_t *data, size_t length) {
   struct frame frame = {.type = 'x', .data = data, .length = length};
-  struct instructions what = {0};
+  struct instructions what;
   int result = read_instructions(&frame, &what);
-  size_t arguments = 0;
-  while (arguments <= ARGUMENTS_MAX && what.argv[arguments] != NULL) arguments++;
-  fuzz_report("%d %zu %d ", result, arguments, what.terminal != NULL);
-  if (what.file != NULL) fuzz_report_bytes(what.file, strlen(what.file));
-  for (size_t i = 0; i < arguments; i++) {
-    fuzz_report(" ");
-    fuzz_report_bytes(what.argv[i], strlen(what.argv[i]));
+  fuzz_report("%d", result);
+  if (result == 0) {
+    fuzz_report(" %zu %d %d %d", what.count, what.terminal != NULL, what.clear, what.direct);
+    for (const struct stage *stage = what.stages; stage < what.stages + what.count; stage++) {
+      fuzz_report(" |%d", stage->no_new_privileges);
+      report_text(stage->file);
+      report_text(stage->directory == NULL ? "" : stage->directory);
+      for (char **argument = stage->argv; *argument != NULL; argument++) report_text(*argument);
+      for (size_t i = stage->first; i < stage->end; i++) {
+        if (what.fields[i].kind != 'L' && what.fields[i].kind != 'P') continue;
+        fuzz_report(" %c", what.fields[i].kind);
+        fuzz_report_bytes(what.fields[i].bytes, what.fields[i].length);
+      }
+    }
   }
-  clearenv();
+  free_instructions(&what);
+}
+
+/* No case starts anything, and none has a child to signal. */
+pid_t fuzz_start_child(const struct frame *frame, const struct terminal *terminal, struct streams *streams) {
+  (void)frame, (void)terminal, (void)streams;
+  return -1;
+}
+
+int fuzz_kill(pid_t pid, int number) {
+  (void)pid, (void)number;
+  abort();
 }
 
 /*

@@ -1,13 +1,16 @@
+import { ruleName } from "@sallyport/core/commands/command-rule.ts";
+import { sessionMode } from "@sallyport/core/commands/session-grant.ts";
 import type { AccountName } from "@sallyport/core/names.ts";
 import type { Bundle } from "@sallyport/core/policy/bundle.ts";
 import { locallyAllowedAccounts } from "@sallyport/core/policy/check-local-policy.ts";
 import { checkApproval, checkHost, checkWindow } from "@sallyport/core/policy/checks.ts";
 import type { Engagement, Member } from "@sallyport/core/policy/engagement.ts";
-import type { PersonalAccounts, Privilege } from "@sallyport/core/policy/grants.ts";
+import type { PersonalAccounts, Privilege, SudoCommand } from "@sallyport/core/policy/grants.ts";
 import type { LocalPolicy } from "@sallyport/core/policy/local-policy.ts";
 import { narrow } from "@sallyport/core/policy/narrow.ts";
 import { refusalOf } from "@sallyport/core/policy/refusal.ts";
 import type { RevocationIndex } from "@sallyport/core/policy/revocation.ts";
+import { sudoForRule } from "./run-as-rules.ts";
 
 /** An account that a member should have on this host now. */
 export interface DesiredAccount {
@@ -19,6 +22,10 @@ export interface DesiredAccount {
   end: number;
   /** What sudo gives, of every engagement that runs. */
   privileges: Privilege[];
+  /** What sudo may run for commands of engagements in mode `commands` that run as another account. */
+  runAs: SudoCommand[];
+  /** Such commands that have no rule for sudo, and why. */
+  withheld: string[];
 }
 
 /** What the policy says of personal accounts at one moment. */
@@ -61,7 +68,14 @@ export function desiredAccounts(
     if (running.length > 0) {
       const allowed = running.filter((engagement) => isAllowed(engagement, member, bundle, local));
       const narrowed = allowed.map((engagement) => narrow(engagement, local, bundle.members));
-      accounts.push(combine(member.id, member.account, running, narrowed));
+      const hasShell = [
+        ...narrowed,
+        ...here.filter(({ accounts }) => accounts.some((one) => one === member.account)),
+      ].some((engagement) => sessionMode(engagement, local) === "shell");
+      accounts.push({
+        ...combine(member.id, member.account, running, narrowed),
+        ...runAsOf(member.account, narrowed, hasShell),
+      });
     }
   }
   return {
@@ -87,7 +101,7 @@ function combine(
   account: AccountName,
   running: readonly Engagement[],
   granting: readonly Engagement[],
-): DesiredAccount {
+): Omit<DesiredAccount, "runAs" | "withheld"> {
   const grants = running.flatMap((engagement) => engagement.personal ?? []);
   const groups = granting.flatMap(({ personal }) => personal?.groups ?? []);
   return {
@@ -98,6 +112,32 @@ function combine(
     end: Math.max(...running.map(endOf)),
     privileges: granting.map(({ privilege }) => privilege).filter(({ sudo }) => sudo !== "none"),
   };
+}
+
+/**
+ * The rules with `runAs` as sudo's. Where the account has a shell too, of whatever engagement, sudo's rule is all that stands
+ * between it and the program: then only what can be written exactly is granted.
+ */
+function runAsOf(
+  account: AccountName,
+  granting: readonly Engagement[],
+  hasShell: boolean,
+): Pick<DesiredAccount, "runAs" | "withheld"> {
+  const [runAs, withheld]: [SudoCommand[], string[]] = [[], []];
+  for (const { mode, commands } of granting) {
+    for (const rule of mode === "commands" ? (commands?.rules ?? []) : []) {
+      const sudo = sudoForRule(rule);
+      if (sudo === null) continue;
+      // As itself, but without no_new_privs: that would be a way to all its other rules.
+      if (rule.runAs === account) withheld.push(`${ruleName(rule)}: it runs as the account itself`);
+      else if (!sudo.exact && hasShell)
+        withheld.push(
+          `${ruleName(rule)}: its arguments cannot be written for sudo, and another engagement gives the account a shell`,
+        );
+      else runAs.push(...sudo.commands);
+    }
+  }
+  return { runAs, withheld };
 }
 
 function runs(engagement: Engagement, member: Member, now: number): boolean {

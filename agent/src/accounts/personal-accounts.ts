@@ -215,7 +215,10 @@ export class PersonalAccounts {
       const missing = wanted.groups.filter((group) => !groups.includes(group) && group !== config.group);
       if (missing.length > 0)
         this.#trouble(account, memberId, "group-missing", `this host has no group ${missing.join(", ")}`);
-      const privileges = wanted.privileges.map((privilege) => this.#usable(wanted, privilege));
+      const privileges = [
+        ...wanted.privileges.map((privilege) => this.#usable(wanted, privilege)),
+        this.#runAs(wanted),
+      ];
       await this.#attempt(account, memberId, "sudo-failed", () =>
         this.#sudoers.set(account, sudoersText(entry.uid, privileges)),
       );
@@ -229,6 +232,18 @@ export class PersonalAccounts {
     const commands = privilege.commands.filter((command) => {
       const problem = sudoCommandProblem(command) ?? writableBy(command.program);
       if (problem !== null) problems.push(`${command.program}: ${problem}`);
+      return problem === null;
+    });
+    if (problems.length > 0) this.#trouble(account, memberId, "sudo-command-refused", problems.join("; "));
+    return commands.length === 0 ? { sudo: "none" } : { sudo: "listed", commands };
+  }
+
+  /** What sudo may run for commands with `runAs`. A program without slashes stands for several, most of which are not there. */
+  #runAs({ account, memberId, runAs, withheld }: DesiredAccount): Privilege {
+    const problems = [...withheld];
+    const commands = runAs.filter((command) => {
+      const problem = sudoCommandProblem(command) ?? writableBy(command.program);
+      if (problem !== null && existsSync(command.program)) problems.push(`${command.program}: ${problem}`);
       return problem === null;
     });
     if (problems.length > 0) this.#trouble(account, memberId, "sudo-command-refused", problems.join("; "));

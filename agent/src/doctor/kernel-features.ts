@@ -7,8 +7,6 @@ const close = libc.func("int close(int fd)");
 // The same numbers on x86-64 and arm64.
 const SYS_PIDFD_OPEN = 434;
 const SYS_PIDFD_GETFD = 438;
-const SYS_LANDLOCK_CREATE_RULESET = 444;
-const LANDLOCK_CREATE_RULESET_VERSION = 1;
 
 /** True where pidfd_open(2) and pidfd_getfd(2) work: Linux 5.6, and no seccomp filter against them. */
 export function hasPidfdGetfd(): boolean {
@@ -19,9 +17,4 @@ export function hasPidfdGetfd(): boolean {
   if (copy < 0) return false;
   close(copy);
   return true;
-}
-
-/** The version of Landlock's interface (landlock_create_ruleset(2)); 0 where there is none. */
-export function landlockVersion(): number {
-  return Math.max(0, Number(syscall(SYS_LANDLOCK_CREATE_RULESET, 0, 0, LANDLOCK_CREATE_RULESET_VERSION)));
 }

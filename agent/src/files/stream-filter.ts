@@ -20,4 +20,11 @@ export interface StreamFilter {
   fromServer(bytes: Buffer): void;
   /** Both sides have ended: files that were not closed are told as they are. */
   end(): void;
+  /**
+   * What the program of the host says on its standard error; returns what of it goes on to the contractor. Without this,
+   * all of it does. rsync tells its files there (agent/src/files/rsync/).
+   */
+  fromServerError?(bytes: Buffer): Buffer;
+  /** After {@link end}: resolves, within seconds, when the last event has been told; the recording is not ended before. */
+  settled?(): Promise<void>;
 }

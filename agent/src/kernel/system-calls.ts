@@ -18,6 +18,7 @@ const fcntl = libc.func("int fcntl(int fd, int command, int argument)");
 const flock = libc.func("int flock(int fd, int operation)");
 const setIoctl = libc.func("int ioctl(int fd, unsigned long request, uint8_t *argument)");
 const read = libc.func("long read(int fd, void *buffer, size_t count)");
+const write = libc.func("long write(int fd, const void *buffer, size_t count)");
 
 const SOL_SOCKET = 1;
 const SO_PEERCRED = 17;
@@ -25,6 +26,7 @@ const TCGETS = 0x5401;
 const TIOCSWINSZ = 0x5414;
 const TIOCGSID = 0x5429;
 const F_DUPFD_CLOEXEC = 1030;
+const F_SETPIPE_SZ = 1031;
 const LOCK_EX_NB = 2 | 4;
 const AF_INET = 2;
 const AF_INET6 = 10;
@@ -102,6 +104,39 @@ export function setWindowSize(terminalFd: number, columns: number, rows: number)
 /** read(2) on a non-blocking descriptor: the count, or 0 when nothing is there, at the end, or on any error. */
 export function readAvailable(fd: number, buffer: Buffer): number {
   return Math.max(0, Number(read(fd, buffer, buffer.length)));
+}
+
+/** write(2) on a non-blocking descriptor: how much it took, or 0 when it takes nothing now, or on any error. */
+export function writeAvailable(fd: number, bytes: Uint8Array): number {
+  return Math.max(0, Number(write(fd, bytes, bytes.length)));
+}
+
+/** Makes a pipe hold that many bytes (fcntl(2), F_SETPIPE_SZ); left as it is where it is none, or where that is refused. */
+export function enlargePipe(fd: number, size: number): void {
+  fcntl(fd, F_SETPIPE_SZ, size);
+}
+
+/**
+ * Copies of descriptors of another process (pidfd_getfd(2)), in the same order, closed on exec. Throws when one cannot be
+ * had; then none is left open.
+ */
+export function takeDescriptors(pid: number, fds: readonly number[]): number[] {
+  const pidfd = Number(syscall(SYS_PIDFD_OPEN, pid, 0, 0));
+  if (pidfd < 0) throw failed("pidfd_open");
+  const taken: number[] = [];
+  try {
+    for (const fd of fds) {
+      const copy = Number(syscall(SYS_PIDFD_GETFD, pidfd, fd, 0));
+      if (copy < 0) throw failed("pidfd_getfd");
+      taken.push(copy);
+    }
+    return taken;
+  } catch (error) {
+    for (const copy of taken) close(copy);
+    throw error;
+  } finally {
+    close(pidfd);
+  }
 }
 
 function formatAddress(address: Buffer): string | null {

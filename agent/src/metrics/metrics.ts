@@ -1,3 +1,4 @@
+import type { SessionEvent } from "@sallyport/core/commands/session-event.ts";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { FromRecorder } from "../recorders/control-messages.ts";
 
@@ -34,6 +35,16 @@ export class Metrics {
     "sessions_ended_total",
     "Sessions that ended, by the reason in their recording.",
     ["reason"],
+  );
+  readonly #commands = this.#counter(
+    "commands_total",
+    "Commands of engagements in mode commands, and whether they were started or refused.",
+    ["outcome"],
+  );
+  readonly #files = this.#counter(
+    "files_total",
+    "Operations on files in sessions that move them, by protocol and result.",
+    ["protocol", "result"],
   );
   readonly #blocks = this.#counter(
     "blocks_uploaded_total",
@@ -78,7 +89,14 @@ export class Metrics {
   noteRecorder(message: Exclude<FromRecorder, { type: "hello" }>): void {
     if (message.type === "started") this.#started.inc();
     else if (message.type === "ended") this.sessionEnded(message.end.reason);
+    else if (message.type === "event") this.#sessionEvent(message.event);
     else if (message.type === "failed") this.sessionEnded("spool-failed");
+  }
+
+  #sessionEvent(event: SessionEvent): void {
+    if (event.type === "command-started") this.#commands.inc({ outcome: "started" });
+    else if (event.type === "command-refused") this.#commands.inc({ outcome: "refused" });
+    else if (event.type === "file") this.#files.inc({ protocol: event.protocol, result: event.result });
   }
 
   /** A session has ended; `reason` as in its recording. */

@@ -1,6 +1,8 @@
-import type { EndRecord } from "@sallyport/core/recording/frame.ts";
+import type { SessionGrant } from "@sallyport/core/commands/session-grant.ts";
 import { FrameKind } from "@sallyport/core/recording/frame.ts";
-import { encodeStart, type ShimFrame } from "../shim/shim-protocol.ts";
+import type { ShimFrame } from "../shim/shim-protocol.ts";
+import type { Allowed } from "./command-judge.ts";
+import type { CommandRun, Ending } from "./command-run.ts";
 import { Session, type SessionContext } from "./session.ts";
 
 /**
@@ -10,10 +12,24 @@ import { Session, type SessionContext } from "./session.ts";
 export class CommandSession extends Session {
   #output = 0;
   #error = 0;
+  readonly #allowed: Allowed | null;
+  #run: CommandRun | null = null;
+  /** More came than its limit lets it print. */
+  #overLimit = false;
 
-  constructor(context: SessionContext) {
+  /** `allowed` where the engagement allows only some commands; null has the account's shell run it. */
+  constructor(context: SessionContext, allowed: Allowed | null) {
     super(context);
-    context.connection.sendEncoded(encodeStart(this.instructions(null)));
+    this.#allowed = allowed;
+  }
+
+  override begin(): void {
+    this.#run = this.startProgram(this.#allowed, null, (how) => this.childEnded(how));
+  }
+
+  override grantChanged(grant: SessionGrant): void {
+    if (this.#run === null) super.grantChanged(grant);
+    else this.checkRun(this.#run, grant);
   }
 
   protected override serveFrame(frame: ShimFrame): void {
@@ -28,12 +44,15 @@ export class CommandSession extends Session {
     this.touch();
     this.#commit();
     this.resumeSource();
+    if (!this.#overLimit) return;
+    this.#overLimit = false;
+    this.#run?.overLimit();
   }
 
-  protected override childEnded(how: Pick<EndRecord, "reason" | "exitStatus" | "signal" | "detail">): void {
+  protected override childEnded(how: Ending): void {
     this.#commit();
     if (!this.context.writer.holdsBack) this.#acknowledge();
-    this.end(how);
+    this.end(this.#run?.ended(how) ?? how);
   }
 
   protected override showHeld(): void {
@@ -51,10 +70,15 @@ export class CommandSession extends Session {
     }
   }
 
-  protected override release(): void {}
+  protected override release(): void {
+    this.#run?.close();
+  }
 
   #add(kind: FrameKind, data: Uint8Array): number {
-    return this.context.writer.add(kind, data) ? data.length : 0;
+    const length = this.#run?.take(data.length) ?? data.length;
+    this.#overLimit ||= length < data.length;
+    if (length === 0 && data.length > 0) return 0;
+    return this.context.writer.add(kind, data.subarray(0, length)) ? length : 0;
   }
 
   /** Makes recorded what one read brought; what is not must not be acknowledged. */

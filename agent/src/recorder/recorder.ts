@@ -1,6 +1,7 @@
 import type { KeyObject } from "node:crypto";
 import { chmodSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
+import type { SessionEvent } from "@sallyport/core/commands/session-event.ts";
 import type { SessionId } from "@sallyport/core/names.ts";
 import type { EndRecord, StartRecord } from "@sallyport/core/recording/frame.ts";
 import { RecordingWriter } from "@sallyport/uplink/spool/recording-writer.ts";
@@ -10,12 +11,12 @@ import { socketCredentials } from "../kernel/socket-credentials.ts";
 import type { LiveSession, Ticket, ToRecorder } from "../recorders/control-messages.ts";
 import { ownerText } from "../recordings/owner.ts";
 import { decodeHello, type ShimFrame } from "../shim/shim-protocol.ts";
-import { CommandSession } from "./command-session.ts";
 import { ControlLink } from "./control-link.ts";
-import type { Session } from "./session.ts";
+import { openingOf } from "./opening.ts";
+import { NO_STATUS, type Session } from "./session.ts";
 import { ShimConnection } from "./shim-connection.ts";
+import { startSession } from "./start-session.ts";
 import { Terminal } from "./terminal.ts";
-import { TerminalSession } from "./terminal-session.ts";
 
 /** How long a shim may wait for its ticket, or a ticket for its shim. */
 const TICKET_WAIT_MS = 5_000;
@@ -64,6 +65,8 @@ export class Recorder {
 
   start(): void {
     const { socketPath } = this.#settings;
+    // Node's line editor goes by it, and it says nothing of the terminals of those who come.
+    delete process.env["TERM"];
     rmSync(socketPath, { force: true });
     this.#server.listen(socketPath, () => {
       // Any account's shim connects here; the ticket and SO_PEERCRED say which may have which session.
@@ -99,6 +102,9 @@ export class Recorder {
       case "message":
         this.#sessions.get(message.session)?.session.message(message.text);
         break;
+      case "grant":
+        this.#grant(message);
+        break;
       case "end":
         this.#end(message);
         break;
@@ -114,11 +120,24 @@ export class Recorder {
     this.#leaveWhenDrained();
   }
 
+  /** What cannot be read as a policy allows nothing. */
+  #grant({ session: id, grant }: Extract<ToRecorder, { type: "grant" }>): void {
+    const session = this.#sessions.get(id)?.session;
+    try {
+      session?.grantChanged(grant);
+    } catch (error) {
+      session?.message(
+        "\nsallyport: Your engagement's changed policy cannot be read. This session ends now.\n",
+      );
+      session?.end({ reason: "revoked", detail: String(error), ...NO_STATUS });
+    }
+  }
+
   #end(message: Extract<ToRecorder, { type: "end" }>): void {
     const session = this.#sessions.get(message.session)?.session;
     if (session === undefined) return;
     if (message.text !== "") session.message(message.text);
-    session.end({ reason: message.reason, detail: message.detail, exitStatus: null, signal: null });
+    session.end({ reason: message.reason, detail: message.detail, ...NO_STATUS });
   }
 
   /** Anybody on the host may come; nobody's connection ends the sessions that are here. */
@@ -183,17 +202,22 @@ export class Recorder {
     const { session: id } = ticket.live;
     const { connection, hello } = arrival;
     const onTerminal = ticket.live.start.kind === "pty";
-    const start: StartRecord = {
-      ...ticket.live.start,
-      startedAt: Date.now(),
-      terminal: onTerminal ? { term: hello.term || "dumb", columns: hello.columns, rows: hello.rows } : null,
-    };
-    const live = { ...ticket.live, start };
     const began = performance.now();
     let terminal: Terminal | undefined;
     try {
+      const opening = openingOf(ticket);
+      const start: StartRecord = {
+        ...ticket.live.start,
+        ...(opening.kind === "files" ? { kind: "files" } : {}),
+        startedAt: Date.now(),
+        terminal: onTerminal
+          ? { term: hello.term || "dumb", columns: hello.columns, rows: hello.rows }
+          : null,
+      };
+      const live = { ...ticket.live, start };
       // First what may not be had: after "failed" nobody writes the recording.
-      if (onTerminal) terminal = new Terminal(hello.columns, hello.rows, ticket.uid, ticket.gid);
+      if (onTerminal && opening.kind === "program")
+        terminal = new Terminal(hello.columns, hello.rows, ticket.uid, ticket.gid);
       const writer = new RecordingWriter(start, id, {
         spool: this.#settings.spool,
         hostKey: this.#settings.hostKey,
@@ -203,16 +227,30 @@ export class Recorder {
         onSealed: (session, sequence) => this.#control.send({ type: "sealed", session, sequence }),
         onFailed: (error) => this.#failed(id, error),
       });
-      const context = { ticket, connection, writer, onEnded: (end: EndRecord) => this.#ended(id, end) };
-      const session =
-        terminal === undefined ? new CommandSession(context) : new TerminalSession(context, terminal);
+      const context = {
+        ...{ ticket, connection, writer, term: start.terminal?.term ?? "dumb" },
+        onEvent: (event: SessionEvent) => this.#control.send({ type: "event", session: id, event }),
+        onEnded: (end: EndRecord) => this.#ended(id, end),
+      };
+      const session = startSession(context, opening, terminal, hello);
       this.#sessions.set(id, { live, session, writer });
       this.#ticking ??= setInterval(() => this.#tick(), TICK_MS);
       this.#control.send({ type: "started", live });
+      this.#start(session);
     } catch (error) {
       this.#control.send({ type: "failed", session: id, message: String(error) });
       terminal?.close();
       connection.destroy();
+    }
+  }
+
+  /** What does not start ends with a reason, and is recorded whole. */
+  #start(session: Session): void {
+    try {
+      session.begin();
+    } catch (error) {
+      session.message("sallyport: This session cannot be started. Tell the host's administrators.\n");
+      session.end({ reason: "refused", detail: String(error), ...NO_STATUS });
     }
   }
 

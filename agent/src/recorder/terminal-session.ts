@@ -1,30 +1,37 @@
-import type { EndRecord } from "@sallyport/core/recording/frame.ts";
+import type { SessionGrant } from "@sallyport/core/commands/session-grant.ts";
 import { FrameKind } from "@sallyport/core/recording/frame.ts";
-import { encodeStart, type ShimFrame } from "../shim/shim-protocol.ts";
+import type { ShimFrame } from "../shim/shim-protocol.ts";
+import type { Allowed } from "./command-judge.ts";
+import type { CommandRun, Ending } from "./command-run.ts";
 import { Session, type SessionContext, varints } from "./session.ts";
 import type { Terminal } from "./terminal.ts";
+import { TerminalChild } from "./terminal-child.ts";
 
-/** After the shell's end, output of what it left on the terminal is waited for as long as it keeps coming this fast. */
-const QUIET_MS = 50;
-
-/** A session on a terminal: its master is here, its bytes pass through here. */
+/** A session on a terminal, of the account's shell or of one command: its master is here, its bytes pass through here. */
 export class TerminalSession extends Session {
-  readonly #terminal: Terminal;
-  #outcome: Pick<EndRecord, "reason" | "exitStatus" | "signal" | "detail"> | undefined;
-  #quiet: NodeJS.Timeout | undefined;
-  #chunks = 0;
-  #paused = false;
+  readonly #child: TerminalChild;
+  readonly #allowed: Allowed | null;
+  #run: CommandRun | null = null;
 
-  constructor(context: SessionContext, terminal: Terminal) {
+  /** `allowed` where the engagement allows only some commands; null starts the account's shell. */
+  constructor(context: SessionContext, terminal: Terminal, allowed: Allowed | null) {
     super(context);
-    this.#terminal = terminal;
-    this.#terminal.read(
-      (chunk) => this.#output(chunk),
-      () => this.#terminalEnded(),
-    );
-    this.#terminal.onInputDrained = () => context.connection.resume();
+    this.#allowed = allowed;
+    this.#child = new TerminalChild(terminal, {
+      output: (chunk) => this.#output(chunk),
+      inputDrained: () => context.connection.resume(),
+      ended: (how) => this.#ended(how),
+    });
     context.connection.onDrain = () => this.resumeSource();
-    context.connection.sendEncoded(encodeStart(this.instructions(this.#terminal.path)));
+  }
+
+  override begin(): void {
+    this.#run = this.startProgram(this.#allowed, this.#child.path, (how) => this.#ended(how));
+  }
+
+  override grantChanged(grant: SessionGrant): void {
+    if (this.#run === null) super.grantChanged(grant);
+    else this.checkRun(this.#run, grant);
   }
 
   protected override serveFrame(frame: ShimFrame): void {
@@ -36,57 +43,35 @@ export class TerminalSession extends Session {
 
   protected override served(): void {}
 
-  protected override childEnded(how: Pick<EndRecord, "reason" | "exitStatus" | "signal" | "detail">): void {
-    this.#outcome = how;
-    // Usually the terminal ends now, behind the last output. If something still holds it, wait until it is quiet.
-    this.#terminal.releaseSlave();
-    this.#quiet = setTimeout(() => this.#whenQuiet(how), QUIET_MS);
+  protected override childEnded(how: Ending): void {
+    this.#child.childEnded(how);
   }
 
   protected override resumeSource(): void {
     if (this.over || this.context.connection.congested || !this.context.writer.mayWrite) return;
-    this.#paused = false;
     this.showHeld();
-    this.#terminal.resume();
+    this.#child.resume();
   }
 
   protected override release(): void {
-    clearTimeout(this.#quiet);
-    this.#terminal.close();
+    this.#run?.close();
+    this.#child.close();
   }
 
-  #output(chunk: Buffer): void {
-    if (this.over || !this.record(FrameKind.output, chunk)) return;
-    this.#chunks++;
-    this.show("d", chunk);
-    this.#quiet?.refresh();
-    if (this.context.connection.congested || !this.context.writer.mayWrite) {
-      this.#paused = true;
-      this.#terminal.pause();
-    }
+  #output(chunk: Buffer): boolean {
+    return this.over || this.showOutput(chunk, this.#run);
   }
 
-  #whenQuiet(how: Pick<EndRecord, "reason" | "exitStatus" | "signal" | "detail">): void {
-    const seen = this.#chunks;
-    // One more turn of the event loop: output that waits in the kernel is read before the timer is believed. And a
-    // source that we paused ourselves is not quiet.
-    setImmediate(() => {
-      if (this.#paused || this.#chunks !== seen) this.#quiet?.refresh();
-      else this.end(how);
-    });
-  }
-
-  #terminalEnded(): void {
-    // Without a status yet: the shell's last process has closed the terminal, its exit is on the way in a `w` frame.
-    if (this.#outcome !== undefined) this.end(this.#outcome);
+  #ended(how: Ending): void {
+    this.end(this.#run?.ended(how) ?? how);
   }
 
   #input(data: Buffer): void {
-    const recorded = this.recordInput(data, this.#terminal.echoOff);
-    if (recorded && !this.#terminal.write(Buffer.from(data))) this.context.connection.pause();
+    const recorded = this.recordInput(data, this.#child.echoOff);
+    if (recorded && !this.#child.write(Buffer.from(data))) this.context.connection.pause();
   }
 
   #resize(columns: number, rows: number): void {
-    if (this.record(FrameKind.resize, varints(columns, rows))) this.#terminal.resize(columns, rows);
+    if (this.record(FrameKind.resize, varints(columns, rows))) this.#child.resize(columns, rows);
   }
 }

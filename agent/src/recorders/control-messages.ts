@@ -1,6 +1,7 @@
 import { SessionEvent } from "@sallyport/core/commands/session-event.ts";
 import { SessionGrant } from "@sallyport/core/commands/session-grant.ts";
 import { SessionId } from "@sallyport/core/names.ts";
+import { SessionMode } from "@sallyport/core/policy/engagement.ts";
 import { RecordingOptions, SessionLimits } from "@sallyport/core/policy/grants.ts";
 import { EndRecord, StartRecord } from "@sallyport/core/recording/frame.ts";
 import { z } from "zod";
@@ -20,6 +21,8 @@ export const LiveSession = z.object({
   shim: Process,
   /** The sshd process that asked for the decision (the privileged monitor of the connection). */
   monitor: Process,
+  /** What it is; recorders of versions before do not say, and had nothing but shells. */
+  mode: SessionMode.optional(),
 });
 export type LiveSession = z.infer<typeof LiveSession>;
 

@@ -106,6 +106,15 @@ export class RecorderPool {
     return [...this.#recorders.values()].flatMap((recorder) => [...recorder.sessions.values()]);
   }
 
+  /** One of those sessions. */
+  session(id: string): LiveSession | undefined {
+    for (const { sessions } of this.#recorders.values()) {
+      const live = sessions.get(id);
+      if (live !== undefined) return live;
+    }
+    return undefined;
+  }
+
   /** Processes of the connected recorders. */
   get processes(): ProcessIdentity[] {
     return [...this.#recorders.values()].map((recorder) => recorder.process);

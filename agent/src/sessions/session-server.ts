@@ -4,6 +4,7 @@ import { sessionGrant } from "@sallyport/core/commands/session-grant.ts";
 import { makeId, SessionId } from "@sallyport/core/names.ts";
 import type { Admission } from "@sallyport/core/policy/evaluate.ts";
 import type { RecordingOptions } from "@sallyport/core/policy/grants.ts";
+import type { LocalPolicy } from "@sallyport/core/policy/local-policy.ts";
 import { MAX_FRAME_DATA, type StartRecord } from "@sallyport/core/recording/frame.ts";
 import type { Logger } from "winston";
 import { ConnectionQuota } from "../kernel/connection-quota.ts";
@@ -27,6 +28,8 @@ export interface SessionServerContext {
   logins: LoginRegistry;
   accounts: Accounts;
   decider: Decider;
+  /** The host's own policies, as they hold for logins. */
+  localPolicies(): readonly LocalPolicy[];
   pool: RecorderPool;
   host: { id: string; name: string };
   sshd: string;
@@ -229,7 +232,11 @@ function makeTicket(context: SessionServerContext, grant: Grant): Ticket {
     startedAt: Date.now(),
   };
   const { pid, startTime } = grant.shim;
-  const live: LiveSession = { session, start, shim: { pid, startTime }, monitor: login.monitor };
+  const allowed = sessionGrant(admission.engagement, context.localPolicies());
+  const live: LiveSession = {
+    ...{ session, start, shim: { pid, startTime }, monitor: login.monitor },
+    mode: allowed.mode,
+  };
   return {
     type: "ticket",
     ticket: randomBytes(TICKET_LENGTH).toString("hex"),
@@ -238,7 +245,7 @@ function makeTicket(context: SessionServerContext, grant: Grant): Ticket {
     gid: account.gid,
     shell: account.shell === context.shim ? context.shell : account.shell,
     command: grant.command === null ? null : grant.command.toString("base64"),
-    grant: sessionGrant(admission.engagement),
+    grant: allowed,
     home: account.home,
     recording: recordingOptions(admission, context.durability),
     limits: { idle: admission.engagement.limits.idle, longest: admission.engagement.limits.longest },

@@ -5,6 +5,7 @@ import type { ProcessIdentity } from "../kernel/processes.ts";
 import type { PolicyStore } from "../policy/policy-store.ts";
 import type { LiveSession } from "../recorders/control-messages.ts";
 import type { RecorderPool } from "../recorders/recorder-pool.ts";
+import { LiveGrants } from "./live-grants.ts";
 
 /** A warning this long before an engagement's end, in seconds. */
 const WARNINGS = [300, 60];
@@ -19,15 +20,22 @@ export interface SupervisorContext {
   onEnded(live: LiveSession, code: string, detail: string, told: string): void;
 }
 
-/** Watches the live sessions: warns before their engagement ends, and ends those that may not go on. */
+/**
+ * Watches the live sessions: warns before their engagement ends, ends those that may not go on, and tells the others' recorders
+ * what the policy leaves of them.
+ */
 export class SessionSupervisor {
   readonly #context: SupervisorContext;
   readonly #live = new Map<string, LiveSession>();
   readonly #warned = new Map<string, number>();
+  readonly #grants: LiveGrants;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(context: SupervisorContext) {
     this.#context = context;
+    this.#grants = new LiveGrants((session, grant) =>
+      context.pool.tell(session, { type: "grant", session, grant }),
+    );
   }
 
   get sessions(): LiveSession[] {
@@ -45,6 +53,7 @@ export class SessionSupervisor {
     const live = this.#live.get(session);
     this.#live.delete(session);
     this.#warned.delete(session);
+    this.#grants.forget(session);
     if (this.#live.size === 0) {
       clearInterval(this.#timer);
       this.#timer = undefined;
@@ -66,8 +75,10 @@ export class SessionSupervisor {
     const endings: Promise<void>[] = [];
     for (const live of this.#live.values()) {
       const verdict = mustEnd(runningSession(live), policy.bundle, policy.revocations, now, policy.local());
-      if (verdict === null) this.#warn(live, now);
-      else {
+      if (verdict === null) {
+        this.#warn(live, now);
+        this.#grants.look(live, policy.bundle, policy.local());
+      } else {
         ended.push(live.session);
         endings.push(this.#end(live, verdict.reason, verdict.detail, verdict.told));
       }
@@ -113,5 +124,6 @@ function runningSession(live: LiveSession) {
     account: start.account,
     certificateSerial: start.login.certificateSerial,
     keyFingerprint: start.login.keyFingerprint,
+    mode: live.mode ?? "shell",
   };
 }

@@ -8,14 +8,20 @@
  *                     r  refused: exit status, text for the contractor
  *                     g  go: ticket (32), path of the recorder's socket
  *   shim → recorder   h  hello: ticket (32), rows, columns, x and y pixels (u16 each), TERM
- *                     c  the child has been started
+ *                     c  the child has been started; with direct descriptors: 3 × u32, see start-instructions.ts
  *                     i  input, j end of input, o output, e standard error (o and e without a terminal only)
  *                     n  new window size (4 × u16), w the child has ended: 0 exit | 1 signal, value
- *   recorder → shim   x  what to start: fields `kind | u32 length | bytes`
- *                        (t terminal, f file, a argument, e NAME=value to set, u name to unset)
+ *   recorder → shim   x  what to start, see start-instructions.ts; again only after the `w` of the child before
+ *                     y  there is no child yet: pump what is typed (a prompt)
  *                     d  output to show, t text of ours to show
  *                     a  this many more bytes of output and standard error are recorded and may be shown (2 × u32)
+ *                     k  signal number (1 byte) for the child's process group
+ *                     m  the direct descriptors have been taken
  *                     z  the session is over: 0 exit | 1 signal, value
+ *                     The first is x, y, or t and z: a session that is refused.
+ *
+ * During an upgrade a shim may be older or younger than agent and recorder. The version stays 1 for as long as a plain
+ * shell is started as ever; a shim that does not know a field or a frame starts nothing and ends the session.
  */
 
 /** Version of the `s` frame that we speak. */
@@ -147,30 +153,12 @@ export function decodeChildStatus(data: Buffer): { signal: boolean; value: numbe
   return { signal: data[0] === 1, value: data[1] ?? 0 };
 }
 
-/** What the shim should start. */
-export interface StartInstructions {
-  terminal: string | null;
-  file: string;
-  /** Bytes, because a command line is bytes (RFC 4254 §6.5) and must be executed as it came. */
-  arguments: (string | Uint8Array)[];
-  set: Record<string, string>;
-  unset: string[];
-}
-
-/** Encodes an `x` frame. */
-export function encodeStart(start: StartInstructions): Buffer {
-  const fields: Buffer[] = [];
-  const add = (kind: string, value: string | Uint8Array): void => {
-    const bytes = Buffer.from(value as Uint8Array);
-    const head = Buffer.allocUnsafe(5);
-    head.writeUInt8(kind.charCodeAt(0), 0);
-    head.writeUInt32BE(bytes.length, 1);
-    fields.push(head, bytes);
-  };
-  if (start.terminal !== null) add("t", start.terminal);
-  add("f", start.file);
-  for (const argument of start.arguments) add("a", argument);
-  for (const name of start.unset) add("u", name);
-  for (const [name, value] of Object.entries(start.set)) add("e", `${name}=${value}`);
-  return shimFrame("x", ...fields);
+/** What a shim says of the child it has started: with `D` who it is, and what to take by pidfd_getfd(2); null when malformed. */
+export function decodeStarted(
+  data: Buffer,
+): { direct: { pid: number; input: number; output: number } | null } | null {
+  if (data.length === 0) return { direct: null };
+  if (data.length !== 12) return null;
+  const [pid, input, output] = [data.readUInt32BE(0), data.readUInt32BE(4), data.readUInt32BE(8)];
+  return { direct: { pid, input, output } };
 }

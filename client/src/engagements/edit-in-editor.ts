@@ -57,10 +57,18 @@ function fieldsOf({ engagement: { ended: _, ...fields } }: EngagementVersion): R
   return fields;
 }
 
-/** The fields in the order in which people write them. */
+/** The fields in the order in which people write them, those of rules and directories too: a schema gives them its own. */
 function yaml(fields: Record<string, unknown>): string {
+  const { shape } = PolicyEngagement;
+  const { commands, files } = fields;
+  const ordered = {
+    ...fields,
+    commands: shape.commands.safeParse(commands).data ?? commands,
+    files: shape.files.safeParse(files).data ?? files,
+  };
   return stringify(
-    Object.fromEntries(Object.keys(PolicyEngagement.shape).map((name) => [name, fields[name]])),
+    Object.fromEntries(Object.keys(shape).map((name) => [name, ordered[name as keyof typeof ordered]])),
+    { aliasDuplicateObjects: false },
   );
 }
 

@@ -147,6 +147,10 @@ const EXPLANATIONS: Record<RefusalCode, Explanation> = {
     what: "The host's own policy allows less than your engagement.",
     next: "Ask the host's administrators; the engagement's contact knows who they are.",
   },
+  "mode-not-allowed": {
+    what: "The host's own policy does not allow what your engagement gives there: a shell, single commands or the moving of files.",
+    next: "Ask the host's administrators; the engagement's contact knows who they are.",
+  },
   "clock-set-back": {
     what: "The host's clock went back, so it cannot tell what has expired, and admits nobody.",
     next: TELL_OPERATOR,

@@ -41,6 +41,12 @@ export async function holdVersion(db: Database, id: string, version: number): Pr
   return result.numUpdatedRows > 0n;
 }
 
+/** The fields of a stored version. One of before there were modes gave a shell. */
+export function fieldsOfVersion({ engagement_json }: Pick<EngagementVersionsTable, "engagement_json">) {
+  const fields: Record<string, unknown> = JSON.parse(engagement_json);
+  return { mode: "shell", commands: null, files: null, ...fields };
+}
+
 /** Adds a version. */
 export async function addVersion(db: Database, version: EngagementVersionsTable): Promise<void> {
   await db.insertInto("engagement_versions").values(version).execute();

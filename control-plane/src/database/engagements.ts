@@ -141,7 +141,7 @@ function toEngagement(row: Row, members: string[], approved: Approved): Engageme
 
 function toRow(engagement: Engagement): Omit<Row, "version"> {
   const { personal, privilege, forwarding, limits, recording, acceptUnsafeShell } = engagement;
-  const { assurance, certificateLifetime, sponsor } = engagement;
+  const { commands, files, assurance, certificateLifetime, sponsor } = engagement;
   return {
     id: engagement.id,
     name: engagement.name,
@@ -157,6 +157,8 @@ function toRow(engagement: Engagement): Omit<Row, "version"> {
     grants_json: JSON.stringify({
       personal,
       privilege,
+      commands,
+      files,
       forwarding,
       limits,
       recording,

@@ -27,7 +27,17 @@ export async function sessionEvents(db: Database, session: EventfulSession): Pro
     .selectFrom("host_events")
     .select("event_json")
     .where("host_id", "=", session.hostId)
-    .where("at_ms", ">=", session.startedAt - MARGIN);
+    .where("at_ms", ">=", session.startedAt - MARGIN)
+    // Not the limit's places for what happened beside it: a session can have thousands of events.
+    .where((where) =>
+      where.or([
+        where("event_json", "like", `%"sessionId":"${session.id}"%`),
+        where.and([
+          where("type", "in", [...OF_LOGIN]),
+          where("certificate_serial", "=", session.certificateSerial),
+        ]),
+      ]),
+    );
   if (session.endedAt !== null) query = query.where("at_ms", "<=", session.endedAt + MARGIN);
   const rows = await query.orderBy("at_ms").orderBy("id").limit(MOST).execute();
   return rows

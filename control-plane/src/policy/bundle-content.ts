@@ -20,15 +20,21 @@ export interface Policy {
   revocations: readonly Revocation[];
 }
 
-/** What one host needs to know: the engagements that mean it, their members, and all revocations. `now` in seconds. */
+/**
+ * What one host needs to know: the engagements that mean it, their members, and all revocations. `now` in seconds. A host of
+ * before there were modes (`knowsModes` false) gets only engagements that give a shell, in the words that it knows.
+ */
 export function bundleContent(
   host: Pick<Host, "id" | "name" | "labels">,
   policy: Policy,
   now: number,
+  knowsModes = true,
 ): BundleContent {
   const engagements = policy.engagements
     .filter((engagement) => selects(engagement.hosts, host) && isRecent(engagement, now))
+    .filter(({ mode }) => knowsModes || mode === "shell")
     .map((engagement) => withoutPastApprovals(engagement, now))
+    .map((engagement) => (knowsModes ? engagement : withoutModes(engagement)))
     .toSorted((a, b) => (a.id < b.id ? -1 : 1));
   const wanted = new Set(engagements.flatMap((engagement) => engagement.members));
   return {
@@ -38,6 +44,11 @@ export function bundleContent(
     revocations: [...policy.revocations],
     revocationSequence: policy.revocations.at(-1)?.sequence ?? 0,
   };
+}
+
+/** Such a host refuses a bundle with keys that it does not know; what is left out has its default. */
+function withoutModes({ commands: _commands, files: _files, ...rest }: Engagement): Engagement {
+  return rest as Engagement;
 }
 
 /** Not over, or over for so short a time that hosts still know it and say so. `now` in seconds. */

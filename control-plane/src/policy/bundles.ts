@@ -32,6 +32,7 @@ const AT_ONCE = 100;
 interface Waiting {
   host: Host;
   hostHas: number;
+  knowsModes: boolean;
   resolve(bundle: SignedBundle): void;
   reject(error: unknown): void;
 }
@@ -48,11 +49,11 @@ export class Bundles {
 
   /**
    * The bundle of this host as of now, with a fresh lease. Its version is above `hostHas` where the content changed
-   * since, and never below: a host refuses a lower version, also after our database was restored from a backup.
+   * since, and never below; `knowsModes` as in {@link bundleContent}: a host refuses a lower version, also after our database was restored from a backup.
    */
-  current(host: Host, hostHas = 0): Promise<SignedBundle> {
+  current(host: Host, hostHas = 0, knowsModes = true): Promise<SignedBundle> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ host, hostHas, resolve, reject });
+      this.#waiting.push({ host, hostHas, knowsModes, resolve, reject });
       if (!this.#isWorking) void this.#work();
     });
   }
@@ -78,8 +79,8 @@ export class Bundles {
         await listEngagements(db),
         await listRevocations(db),
       ];
-      const contents = asking.map(({ host }) =>
-        bundleContent(host, { members, engagements, revocations }, now),
+      const contents = asking.map(({ host, knowsModes }) =>
+        bundleContent(host, { members, engagements, revocations }, now, knowsModes),
       );
       const wanted = asking.map(({ host, hostHas }, index) => ({
         id: host.id,

@@ -1,11 +1,16 @@
 import { canonicalJson } from "@sallyport/core/canonical-json.ts";
 import type { Engagement } from "@sallyport/core/policy/engagement.ts";
+import { commandsGrantMore } from "./commands-grant-more.ts";
 import { coversHours } from "./covers-hours.ts";
+import { filesGrantMore } from "./files-grant-more.ts";
+import { isLooser } from "./is-looser.ts";
 
 type Field = Exclude<keyof Engagement, "id" | "name" | "ended" | "contact" | "sponsor" | "approval">;
 
 /** For each field whether `after` grants something that `before` did not. In doubt it does: that costs a question. */
-const WIDER: { [F in Field]: (before: Engagement[F], after: Engagement[F]) => boolean } = {
+const WIDER: {
+  [F in Field]: (before: Engagement[F], after: Engagement[F], whole: { before: Engagement }) => boolean;
+} = {
   vendor: (before, after) => before !== after,
   members: hasMore,
   hosts: (before, after) => hasMore(before.names, after.names) || labelsMeanMore(before.labels, after.labels),
@@ -24,9 +29,11 @@ const WIDER: { [F in Field]: (before: Engagement[F], after: Engagement[F]) => bo
   // Less is written down of what they do.
   recording: (before, after) =>
     (before.input && !after.input) || (before.durability === "strict" && after.durability === "normal"),
-  mode: (before, after) => before !== after,
-  commands: (before, after) => after !== null && canonicalJson(before) !== canonicalJson(after),
-  files: (before, after) => after !== null && canonicalJson(before) !== canonicalJson(after),
+  // A shell is more than anything; what files may be moved is compared by itself.
+  mode: (before, after) => before !== after && (after === "shell" || before === "files"),
+  commands: (before, after) => after !== null && commandsGrantMore(before, after),
+  files: (before, after, whole) =>
+    after !== null && whole.before.mode !== "shell" && (before === null || filesGrantMore(before, after)),
   acceptUnsafeShell: (before, after) => after && !before,
   mfa: (before, after) =>
     MFA.indexOf(after.level) < MFA.indexOf(before.level) || isLooser(before.maxAge, after.maxAge),
@@ -50,7 +57,7 @@ export function widens(before: Engagement, after: Engagement): string[] {
 }
 
 function isWider<F extends Field>(field: F, before: Engagement, after: Engagement): boolean {
-  return WIDER[field](before[field], after[field]);
+  return WIDER[field](before[field], after[field], { before });
 }
 
 /**
@@ -91,9 +98,4 @@ function privilegeIsMore(before: Engagement["privilege"], after: Engagement["pri
   const [had, has] = [SUDO.indexOf(before.sudo), SUDO.indexOf(after.sudo)];
   if (before.sudo !== "listed" || after.sudo !== "listed") return has > had;
   return hasMore(before.commands.map(canonicalJson), after.commands.map(canonicalJson));
-}
-
-/** A limit is looser when it is higher, or gone. */
-function isLooser(before: number | null, after: number | null): boolean {
-  return before !== null && (after === null || after > before);
 }

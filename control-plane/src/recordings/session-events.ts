@@ -6,6 +6,11 @@ import { printable } from "@sallyport/core/terminal-text.ts";
 import { sessionEvents } from "../database/session-events.ts";
 import type { Database } from "../database/tables.ts";
 
+/** Told for the audit log; the recording itself has these too, at their very place. */
+const IN_RECORDING: ReadonlySet<HostEvent["type"]> = new Set([
+  ...(["command-started", "command-refused", "file-moved", "file-refused"] as const),
+]);
+
 /** What a host told of a session besides its recording, oldest first. */
 export async function eventsOf(
   db: Database,
@@ -21,7 +26,9 @@ export async function eventsOf(
   });
   return {
     told: events.map(({ at, type, code, detail }) => ({ at: at / 1000, type, code, detail })),
-    markers: events.map((event) => ({ at: event.at, label: labelOf(event) })),
+    markers: events
+      .filter(({ type }) => !IN_RECORDING.has(type))
+      .map((event) => ({ at: event.at, label: labelOf(event) })),
   };
 }
 

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { AccountName, DisplayText, ShortName } from "../names.ts";
+import { patternProblem } from "./regular-expression.ts";
 
 /*
  * The language of an allowlist. A rule names one program and says, argument by argument, what it may be given; nothing here
@@ -42,6 +43,15 @@ export const PROGRAM_PATH: readonly string[] = [
   "/bin",
 ];
 
+const Pattern = z
+  .string()
+  .min(1)
+  .max(1000)
+  .superRefine((pattern, context) => {
+    const problem = patternProblem(pattern);
+    if (problem !== null) context.addIssue({ code: "custom", message: `the pattern ${problem}` });
+  });
+
 /**
  * One argument. An argument that begins with `-` is only ever matched where it is written out (a literal, one of, a flag),
  * so that no value becomes an option of the program.
@@ -57,7 +67,7 @@ export const Value = z.union([
       .refine(({ from, to }) => from <= to, "`from` is not above `to`"),
   }),
   /** A regular expression in RE2's syntax that the whole argument must match. */
-  z.strictObject({ matches: z.string().min(1).max(1000) }),
+  z.strictObject({ matches: Pattern }),
   /** A path that, after symbolic links, is this directory or in it. */
   z.strictObject({ under: AbsolutePath }),
 ]);

@@ -15,6 +15,8 @@ import { KeyStatement } from "./key-succession.ts";
 
 /** What a host understands beyond the first version of the link; the server sends nothing of it to others. */
 export const KEYS_CAPABILITY = "keys-1";
+/** It knows engagements of modes `commands` and `files`; to others a bundle has none of them. */
+export const COMMANDS_CAPABILITY = "commands-1";
 
 /** A line of an OpenSSH public key or certificate file. */
 const SshLine = z

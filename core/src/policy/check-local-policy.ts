@@ -1,3 +1,4 @@
+import { sessionMode } from "../commands/session-grant.ts";
 import type { Bundle } from "./bundle.ts";
 import { accountsOf, checkMfa, checkSource, type EngagementRequest, type Moment } from "./checks.ts";
 import type { Engagement } from "./engagement.ts";
@@ -8,8 +9,8 @@ import { RefusedError, refusalOf } from "./refusal.ts";
 import { tell } from "./told.ts";
 
 /**
- * Does the host's own policy let this login be? Asked of an engagement that allows it otherwise. Code `local-policy`; the
- * log names the part that forbids it, the contractor is told what kind of thing it is, and nothing that is in the file.
+ * Does the host's own policy let this login be? Asked of an engagement that allows it otherwise. Codes
+ * `local-policy`, `mode-not-allowed`; the log names the part that forbids it, the contractor is told what kind of thing it is, and nothing that is in the file.
  */
 export function checkLocalPolicy(
   request: EngagementRequest,
@@ -44,6 +45,17 @@ export function checkLocalPolicyGoesOn(
     if (policy.hours !== undefined && !withinHours(policy.hours, moment.now))
       refuse(engagement, "hours: outside of them", "access at this time");
   }
+  checkMode(engagement, policies);
+}
+
+function checkMode(engagement: Engagement, policies: readonly LocalPolicy[]): void {
+  const mode = sessionMode(engagement, policies);
+  for (const { modes } of policies) {
+    if (modes?.includes(mode) !== false) continue;
+    throw new RefusedError("mode-not-allowed", `modes: not ${mode}`, {
+      told: tell.modeNotAllowed({ ...engagement, mode }, modes),
+    });
+  }
 }
 
 /** The accounts that are left to one member on this host: what account keeping makes, and the contractor may use. */
@@ -55,6 +67,8 @@ export function locallyAllowedAccounts(
 ): string[] {
   const email = bundle.members.find((member) => member.id === memberId)?.email ?? null;
   if (policies.some((policy) => denies(policy, engagement, memberId, email))) return [];
+  const mode = sessionMode(engagement, policies);
+  if (policies.some(({ modes }) => modes?.includes(mode) === false)) return [];
   return accountsOf(engagement, memberId, bundle).filter((account) =>
     policies.every(({ accounts }) => accounts === undefined || accounts.some((one) => one === account)),
   );

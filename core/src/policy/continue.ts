@@ -1,7 +1,8 @@
+import { sessionMode } from "../commands/session-grant.ts";
 import type { Bundle } from "./bundle.ts";
 import { checkLocalPolicyGoesOn, localClosingTime } from "./check-local-policy.ts";
 import { checkAccount, checkApprovalStands, checkHost, checkHours, checkWindow } from "./checks.ts";
-import type { Engagement } from "./engagement.ts";
+import type { Engagement, SessionMode } from "./engagement.ts";
 import { closingTime } from "./hours.ts";
 import type { LocalPolicy } from "./local-policy.ts";
 import { refusalOf } from "./refusal.ts";
@@ -16,6 +17,8 @@ export interface RunningSession {
   account: string;
   certificateSerial: string;
   keyFingerprint: string;
+  /** What the session is; left out where there is none yet, on a connection. */
+  mode?: SessionMode;
 }
 
 /** Why a session must end now. */
@@ -63,7 +66,22 @@ export function mustEnd(
       return { reason: "engagement-ended", detail: refusal.detail, told: refusal.told ?? "" };
     }
   }
-  return null;
+  return session.mode === undefined ? null : changedMode(session.mode, engagement, local);
+}
+
+/** A session stays what it began as; that a shell would be allowed now takes nothing from it. */
+function changedMode(
+  began: SessionMode,
+  engagement: Engagement,
+  local: readonly LocalPolicy[],
+): MustEnd | null {
+  const mode = sessionMode(engagement, local);
+  if (mode === began || mode === "shell") return null;
+  return {
+    reason: "engagement-ended",
+    detail: `the mode is ${mode} now, the session began as ${began}`,
+    told: tell.modeChanged({ ...engagement, mode }),
+  };
 }
 
 /** When a session of this engagement ends as things stand: its end, or the close of its or the host's hours. Seconds. */

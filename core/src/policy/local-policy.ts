@@ -1,6 +1,8 @@
 import { z } from "zod";
+import { CommandGrant } from "../commands/command-rule.ts";
+import { FileGrant } from "../files/file-grant.ts";
 import { AccountName, DisplayText, ShortName } from "../names.ts";
-import { Engagement, Hours, MfaLevel, Network } from "./engagement.ts";
+import { Engagement, Hours, MfaLevel, Network, SessionMode } from "./engagement.ts";
 import { Forwarding, SessionLimits } from "./grants.ts";
 
 /** What the host's administrator keeps out, whatever the bundle says. */
@@ -34,6 +36,19 @@ export const LocalPolicy = z.strictObject({
     })
     .optional(),
   limits: SessionLimits.optional(),
+  /** Modes of engagements that may be used here; a `shell` that `commands` narrows is one of `commands`. */
+  modes: z.array(SessionMode).max(3).optional(),
+  /**
+   * Commands that this list allows too, of engagements in mode `commands`; of a `shell` it leaves these alone. How they run is
+   * the engagement's say, but for the lower limits.
+   */
+  commands: CommandGrant.superRefine(({ rules }, context) => {
+    const index = rules.findIndex(({ runAs }) => runAs !== undefined);
+    const message = "a local policy takes away, it gives no sudo: leave `runAs` out";
+    if (index >= 0) context.addIssue({ code: "custom", path: ["rules", index, "runAs"], message });
+  }).optional(),
+  /** What may be moved of what modes `commands` and `files` let be moved: nothing, or what this grant allows too. */
+  files: z.union([z.literal("none"), FileGrant]).optional(),
   /** The most that may be forwarded: nothing, or what is named here. */
   forwarding: z.union([z.literal("none"), Forwarding]).optional(),
   /** The most that sudo may give. Under `listed`, an engagement with full sudo gives none: it lists no commands. */

@@ -6,7 +6,7 @@ import type { LocalPolicy } from "./local-policy.ts";
 /**
  * What a host's local policies leave of an engagement. Pure; the result grants nothing that the engagement does not.
  * Hours and sources stay the engagement's own, because two of them do not make a third: `check-local-policy.ts` asks
- * every policy for those.
+ * every policy for those, and `sessionGrant` for commands and files.
  */
 export function narrow(
   engagement: Engagement,
@@ -45,11 +45,14 @@ function narrowBy(engagement: Engagement, policy: LocalPolicy, members: readonly
     personal: members.some(({ account }) => account !== null && allowed(account))
       ? engagement.personal
       : null,
+    commands: policy.sudo === "none" ? withoutSudo(engagement.commands) : engagement.commands,
     privilege: lowered(engagement.privilege, policy.sudo),
     forwarding: leftOf(engagement.forwarding, policy.forwarding),
     limits: tighter(engagement.limits, policy.limits),
     recording: stricter(engagement.recording, policy.recording),
-    acceptUnsafeShell: engagement.acceptUnsafeShell && policy.acceptUnsafeShell !== false,
+    // A login shell that runs files of the user would run more than a list of commands.
+    acceptUnsafeShell:
+      engagement.acceptUnsafeShell && policy.acceptUnsafeShell !== false && policy.commands === undefined,
     mfa:
       policy.mfa === undefined
         ? engagement.mfa
@@ -66,6 +69,13 @@ const RANK = { none: 0, listed: 1, full: 2 } as const;
 
 function lowered(privilege: Privilege, most: LocalPolicy["sudo"]): Privilege {
   return most === undefined || RANK[privilege.sudo] <= RANK[most] ? privilege : { sudo: "none" };
+}
+
+/** Without the commands that run as others: each of them is a rule for sudo. */
+function withoutSudo(commands: Engagement["commands"]): Engagement["commands"] {
+  return commands === null
+    ? null
+    : { ...commands, rules: commands.rules.filter(({ runAs }) => runAs === undefined) };
 }
 
 function leftOf(granted: Forwarding, most: LocalPolicy["forwarding"]): Forwarding {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { AccountName, DisplayText, Email, ShortName } from "../names.ts";
-import { PolicyEngagement } from "./policy-engagement.ts";
+import { FileEngagement, NamedSets, withSets } from "./command-sets.ts";
 
 /** A person as people write them. */
 export const PolicyMember = z.strictObject({
@@ -15,12 +15,18 @@ export const PolicyMember = z.strictObject({
 });
 export type PolicyMember = z.infer<typeof PolicyMember>;
 
-/** The policy file: members and engagements. It adds and changes, it never deletes. */
+/**
+ * The policy file: members and engagements. It adds and changes, it never deletes. As it is read, every set that an engagement
+ * uses stands among its rules.
+ */
 export const PolicyFile = z
   .strictObject({
     version: z.literal(1),
+    commandSets: NamedSets.describe(
+      "Named lists of rules, which the `use` of an engagement's `commands` puts behind its own `rules`.",
+    ),
     members: z.array(PolicyMember).max(100_000).default([]),
-    engagements: z.array(PolicyEngagement).max(10_000).default([]),
+    engagements: z.array(FileEngagement).max(10_000).default([]),
   })
   .superRefine((file, context) => {
     const once = (list: "members" | "engagements", key: string, values: (string | undefined)[]) => {
@@ -47,5 +53,13 @@ export const PolicyFile = z
       "name",
       file.engagements.map((engagement) => engagement.name),
     );
-  });
+  })
+  .transform((file, context) => ({
+    ...file,
+    engagements: file.engagements.map((engagement, index) =>
+      withSets(engagement, file.commandSets, (path, message) =>
+        context.addIssue({ code: "custom", path: ["engagements", index, ...path], message }),
+      ),
+    ),
+  }));
 export type PolicyFile = z.infer<typeof PolicyFile>;

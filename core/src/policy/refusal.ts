@@ -44,6 +44,7 @@ export type ToldRefusalCode =
   | "account-not-granted"
   | "approval-missing"
   | "local-policy"
+  | "mode-not-allowed"
   | "revoked"
   | "lease-expired"
   | "recorder-unavailable"

@@ -14,6 +14,9 @@ const ask = (engagement: Engagement): string =>
 // Schemas keep names plain already; what reaches a terminal does not depend on it.
 const nameOf = (engagement: Engagement): string => printable(engagement.name, 64);
 
+/** What a mode lets be done, as people say it. */
+const MODES = { shell: "a shell", commands: "single commands", files: "the moving of files" } as const;
+
 /** The minute in UTC, as people write it. */
 export function minuteOf(seconds: number): string {
   return `${new Date(seconds * 1000).toISOString().slice(0, 16).replace("T", " ")} UTC`;
@@ -55,6 +58,10 @@ export const tell = {
     `The approval for engagement ${nameOf(engagement)} was withdrawn.${ask(engagement)}`,
   localPolicy: (engagement: Engagement, what: string) =>
     `The host's own policy does not allow ${what}, although engagement ${nameOf(engagement)} does. Ask the host's administrators.`,
+  modeNotAllowed: (engagement: Engagement, allowed: readonly string[]) =>
+    `Engagement ${nameOf(engagement)} gives ${MODES[engagement.mode]}, and the host's own policy allows ${allowed.length === 0 ? "no sessions" : `only ${allowed.map((mode) => MODES[mode as keyof typeof MODES] ?? mode).join(" and ")}`}. Ask the host's administrators.`,
+  modeChanged: (engagement: Engagement) =>
+    `Engagement ${nameOf(engagement)} gives ${MODES[engagement.mode]} on this host now. Log in again for that.${ask(engagement)}`,
   revoked: (entry: Revocation, engagement: Engagement) => {
     const what = {
       certificate: "certificate",

@@ -1,4 +1,5 @@
 import { StringDecoder } from "node:string_decoder";
+import { eventLabelOf } from "../commands/event-label.ts";
 import { SallyportError } from "../errors.ts";
 import { EndRecord, type Frame, FrameKind, StartRecord } from "./frame.ts";
 import { PlainText } from "./plain-text.ts";
@@ -23,8 +24,8 @@ export interface RecordingExporter {
 
 /**
  * An exporter to `format`. `asciicast-v2`/`-v3` are as docs.asciinema.org specifies them (v3 has relative times, and the exit
- * status as its last event), with `events` in order of time as markers; `text` is what was shown with terminal control
- * sequences removed; `raw` is exactly the bytes that the terminal, or standard output and error together, got. Asciicast is
+ * status as its last event), with `events` in order of time, and what frames of kind `event` tell, as markers; `text` is what
+ * was shown with terminal control sequences removed, and a line in brackets for each such frame; `raw` is exactly the bytes that the terminal, or standard output and error together, got. Asciicast is
  * JSON and so holds text: bytes that are no UTF-8 become U+FFFD there, `raw` keeps them. Code `recording-malformed`.
  */
 export function recordingExporter(
@@ -84,16 +85,30 @@ const RAW: RecordingExporter = {
 class TextExporter implements RecordingExporter {
   // Characters and escapes may be cut by a frame's end, and frames of other streams may lie between the pieces.
   readonly #streams = new Map<number, PlainText>();
+  #atLineStart = true;
 
   *frame(frame: Frame): Generator<Uint8Array> {
+    if (frame.kind === FrameKind.event) yield* this.#event(frame);
     if (!isShown(frame.kind)) return;
     const stream = this.#streams.get(frame.kind) ?? new PlainText();
     this.#streams.set(frame.kind, stream);
-    yield Buffer.from(stream.write(frame.data));
+    yield* this.#text(stream.write(frame.data));
   }
 
   *end(): Generator<Uint8Array> {
-    for (const stream of this.#streams.values()) yield Buffer.from(stream.end());
+    for (const stream of this.#streams.values()) yield* this.#text(stream.end());
+  }
+
+  /** A line of its own. */
+  *#event(frame: Frame): Generator<Uint8Array> {
+    const label = eventLabelOf(frame.data);
+    if (label !== null) yield* this.#text(`${this.#atLineStart ? "" : "\n"}[${label}]\n`);
+  }
+
+  *#text(text: string): Generator<Uint8Array> {
+    if (text === "") return;
+    this.#atLineStart = text.endsWith("\n");
+    yield Buffer.from(text);
   }
 }
 
@@ -123,6 +138,9 @@ class AsciicastExporter implements RecordingExporter {
     this.#last = Math.max(this.#last, frame.time);
     if (isShown(frame.kind)) {
       yield* this.#text("o", frame);
+    } else if (frame.kind === FrameKind.event) {
+      const label = eventLabelOf(frame.data);
+      if (label !== null) yield this.#event(frame.time, "m", label);
     } else if (frame.kind === FrameKind.input) {
       yield* this.#text("i", frame);
     } else if (frame.kind === FrameKind.resize) {

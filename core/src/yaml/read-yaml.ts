@@ -11,6 +11,8 @@ export interface ReadYaml<T> {
   value: T;
   /** An error of code `config-invalid` that points at `path`. */
   errorAt(path: readonly PropertyKey[], message: string): SallyportError;
+  /** Where `path` stands, or its nearest parent where it is not there; lines and columns begin with 1. */
+  positionOf(path: readonly PropertyKey[]): { line: number; column: number };
 }
 
 /**
@@ -41,6 +43,10 @@ export function readYaml<T>(text: string, file: string, schema: z.ZodType<T>): R
   return {
     value: result.data,
     errorAt: (path, message) => new SallyportError("config-invalid", `${at(path)}: ${message}`),
+    positionOf: (path) => {
+      const { line, col } = lines.linePos(offsetOf(document, path));
+      return { line, column: col };
+    },
   };
 }
 

@@ -15,23 +15,57 @@ export function firstFrame(bytes: Buffer): { type: string; data: Buffer; next: n
   return { type: String.fromCharCode(bytes[4] ?? 0), data: bytes.subarray(5, 4 + length), next: 4 + length };
 }
 
+interface Program {
+  file: Buffer | null;
+  directory: Buffer | null;
+  argv: Buffer[];
+  confined: boolean;
+  layers: [string, Buffer][];
+}
+
 /** What the shim must make of an `x` frame's payload: whether it is taken, and what it says. */
 export function instructionsIn(bytes: Buffer): string | null {
-  const [args, found] = [[] as Buffer[], { terminal: false, file: null as Buffer | null }];
+  const flags = { t: false, E: false, D: false };
+  const program = (): Program => ({ file: null, directory: null, argv: [], confined: false, layers: [] });
+  const programs = [program()];
   for (let at = 0; at < bytes.length; ) {
     if (bytes.length - at < 5) return null;
     const kind = String.fromCharCode(bytes[at] ?? 0);
     const length = bytes.readUInt32BE(at + 1);
-    const text = bytes.subarray(at + 5, at + 5 + length);
-    if (text.length < length || text.includes(0)) return null;
-    if (kind === "t") found.terminal = true;
-    else if (kind === "f") found.file = text;
-    else if (kind === "a" && args.length < 8) args.push(text);
-    else if (!(kind === "u" || (kind === "e" && text.includes("=")))) return null;
+    const value = bytes.subarray(at + 5, at + 5 + length);
+    if (value.length < length) return null;
     at += 5 + length;
+    const last = programs.at(-1) ?? program();
+    if (kind === "L" || kind === "P") {
+      if (!isConfinement(kind, value, last)) return null;
+      last.layers.push([kind, value]);
+      continue;
+    }
+    if (value.includes(0) || ("EDN|".includes(kind) && length > 0)) return null;
+    if (kind === "a" && last.argv.length < 1024) last.argv.push(value);
+    else if (kind === "f" && last.file === null) last.file = value;
+    else if (kind === "c" && last.directory === null) last.directory = value;
+    else if (kind === "N") last.confined = true;
+    else if (kind === "E" || kind === "D" || (kind === "t" && !flags.t)) flags[kind] = true;
+    else if (kind === "|" && last.file !== null && last.argv.length > 0 && programs.length < 16)
+      programs.push(program());
+    else if (!(kind === "u" || (kind === "e" && value.includes("=")))) return null;
   }
-  if (found.file === null || args.length === 0) return null;
-  return `0 ${args.length} ${found.terminal ? 1 : 0} ${[found.file, ...args].map(hashOf).join(" ")}`;
+  if (programs.some(({ file, argv }) => file === null || argv.length === 0)) return null;
+  const said = programs.map(({ file, directory, argv, confined, layers }) => {
+    const texts = [file ?? Buffer.alloc(0), directory ?? Buffer.alloc(0), ...argv].map(hashOf);
+    return [`|${confined ? 1 : 0}`, ...texts, ...layers.map(([kind, value]) => kind + hashOf(value))].join(
+      " ",
+    );
+  });
+  const [t, clear, direct] = [flags.t, flags.E, flags.D].map((flag) => (flag ? 1 : 0));
+  return [0, programs.length, t, clear, direct, ...said].join(" ");
+}
+
+/** Whether a layer or a rule is one: of its length, and a rule with an absolute path behind a layer. */
+function isConfinement(kind: "L" | "P", value: Buffer, program: Program): boolean {
+  if (kind === "L") return value.length === 24;
+  return program.layers.length > 0 && value[8] === 0x2f;
 }
 
 /** What a pump must make of a recorder's frames, with so many bytes of output and of errors waiting. */
@@ -68,7 +102,8 @@ export function pumpedBy(bytes: Buffer, pty: boolean, waitingOutput: number, wai
     else if (type === "z" && data.length === 2) {
       [how, value] = [data[0] ?? 0, data[1] ?? 0];
       finishing = true;
-    } else gone = true;
+    } else if (type === "k") gone = data.length !== 1 || data[0] === 0 || (data[0] ?? 65) > 64;
+    else gone = type !== "y";
   }
   const figures = [output.released, output.length, error.released, error.length, how, value];
   return [gone ? 1 : 0, finishing ? 1 : 0, ...figures].join(" ");

@@ -125,6 +125,39 @@ describe("sallyport engagement, member, apply and diff", () => {
     );
   });
 
+  it("creates and shows engagements of commands and files, and tells of rules one by one", async () => {
+    const text = `${DB_WORK}
+mode: commands
+commands:
+  rules:
+    - { program: systemctl, arguments: [restart, { oneOf: [nginx, redis] }], description: Restart it }
+    - { program: df, flags: [-h] }
+files: { directories: [{ path: /srv/in, access: write, maxFileSize: 1000 }] }
+`;
+    await done("engagement", "create", "few", "-f", file("few.yaml", text));
+    const show = await done("engagement", "show", "few");
+    assert.match(
+      show,
+      /^Mode {8}commands: only these\n {12}systemctl restart nginx\|redis {2}\(Restart it\)\n {12}df \[-h\]$/m,
+    );
+    assert.match(show, /^Files {7}put into \/srv\/in \(files of at most 1000 bytes\); by SFTP/m);
+    assert.deepEqual(JSON.parse(await done("engagement", "show", "few", "--json")).mode, "commands");
+    const other = file("few.yaml", text.replace("program: df", "program: du"));
+    const edited = await done("engagement", "edit", "few", "-f", other);
+    assert.match(edited, /^ {2}commands\.rules:\n {4}- .*"df".*\n {4}\+ .*"du"/m);
+    assert.doesNotMatch(edited, /systemctl/);
+    editor(`sed -i 's/program: du/program: id/' "$1"`);
+    assert.match(await done("engagement", "edit", "few"), /"id"/);
+    assert.match(
+      shown(),
+      /^mode: commands\ncommands:\n {2}rules:\n {4}- description: Restart it\n {6}program: systemctl/m,
+    );
+    assert.match(
+      (await run("engagement", "create", "less", "-f", file("x.yaml", `${DB_WORK}\nmode: files\n`))).stderr,
+      /mode: files needs `files`/,
+    );
+  });
+
   it("edits in an editor: by a file that only the user reads, which opens again with the mistake in it", async () => {
     await done("engagement", "create", "in-editor", "-f", file("e.yaml", DB_WORK));
     editor(

@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { sudoForRule } from "@sallyport/agent/accounts/run-as-rules.ts";
 import { SudoersFiles, writableBy } from "@sallyport/agent/accounts/sudoers-files.ts";
 import { sudoCommandProblem, sudoersText } from "@sallyport/agent/accounts/sudoers-text.ts";
+import { CommandRule } from "@sallyport/core/commands/command-rule.ts";
 import { isSallyportError } from "@sallyport/core/errors.ts";
 import type { SudoCommand } from "@sallyport/core/policy/grants.ts";
 import { type LightHost, startLightHost } from "../../../demo/light-host.ts";
@@ -101,6 +103,25 @@ describe("sudo rules", () => {
     const as = (user: string) => host.run(["sudo", "-n", "-u", user, PROGRAM, "x"], { uid: "dana" });
     assert.equal((await as("daemon")).stdout, "x");
     assert.notEqual((await as("root")).status, 0);
+  });
+
+  it("of commands that run as others are those commands, or the program, and nothing under no_new_privs", async () => {
+    const rule = (args: unknown[], program = "printf") =>
+      sudoForRule(CommandRule.parse({ program, arguments: args, runAs: "daemon" }))?.commands ?? [];
+    const as = (...argv: string[]) =>
+      host.run(["sudo", "-n", "-u", "daemon", "--", ...argv], { uid: "dana" });
+    await install(sudoersText(UID, [{ sudo: "listed", commands: rule([{ oneOf: ["a*", "b"] }]) }]));
+    assert.deepEqual(
+      [(await as(PROGRAM, "a*")).stdout, (await as(PROGRAM, "b")).stdout, (await as(PROGRAM, "ax")).status],
+      ["a*", "b", 1],
+    );
+    await install(sudoersText(UID, [{ sudo: "listed", commands: rule([{ matches: "v[0-9]" }]) }]));
+    assert.deepEqual([(await as(PROGRAM, "x")).stdout, (await as("/usr/bin/id")).status], ["x", 1]);
+    // What else a session in mode commands starts has this set, and all that it starts inherits it.
+    const held = ["setpriv", "--no-new-privs", "sudo", "-n", "-u", "daemon", "--", PROGRAM, "x"];
+    const { status, stderr } = await host.run(held, { uid: "dana" });
+    assert.equal(status, 1);
+    assert.match(stderr, /no new privileges/);
   });
 
   it("are of a uid, so that an account of the same name gets nothing", async () => {

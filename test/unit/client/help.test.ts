@@ -104,6 +104,7 @@ For the security team:
   member|members                  invite people, and list them
   apply [options]                 apply a policy file
   diff [options]                  what applying a policy file would change
+  policy                          check and try a policy file, without a server
   approvals|approval              list and answer requests for approval
 
 Commands:
@@ -116,9 +117,9 @@ Exit codes:
   3  not signed in, or the sign-in has expired
   4  the control plane or the identity provider cannot be reached
   5  the sign-in failed
-  6  refused: you may not do this
+  6  refused: you may not do this; "policy test": it would be refused
   7  a recording or the audit log does not verify
-  8  "sallyport diff": applying the file would change something
+  8  "diff": applying the file would change something; "policy lint": look at it
   "sallyport ssh" ends with ssh's own exit status.
 
 Environment:
@@ -172,6 +173,7 @@ Examples:
       "verify",
     ],
     ...["audit", "audit checkpoint", "audit export", "audit verify"],
+    ...["policy", "policy lint", "policy test", "policy explain"],
     ...["revoke", "engagement", "engagement list", "engagement show", "engagement end"],
   ];
   for (const command of commands) {

@@ -49,6 +49,37 @@ describe("policy file", () => {
     );
   });
 
+  it("keeps commands and files, with the rules of the sets that are used", async () => {
+    const text = policyText(
+      `    mode: commands
+    commands: { rules: [{ program: uptime }], use: [logs] }
+    files: { directories: [{ path: /srv, access: read-write }] }
+commandSets:
+  logs: [{ program: tail, flags: [-f], arguments: [{ under: /var/log }], timeLimit: 60 }]
+`,
+    );
+    await apply(text);
+    const engagement = await findEngagement(world.db, "web-work");
+    assert.deepEqual(
+      [engagement?.mode, engagement?.commands?.rules.map(({ program }) => program), engagement?.files],
+      [
+        "commands",
+        ["uptime", "tail"],
+        { protocols: ["sftp"], directories: [{ path: "/srv", access: "read-write", maxFileSize: null }] },
+      ],
+    );
+    assert.equal((await apply(text)).engagements.unchanged, 1);
+    const { engagements } = await apply(text.replace("timeLimit: 60", "timeLimit: 30"));
+    assert.deepEqual(
+      engagements.changed[0]?.changes.map(({ field }) => field),
+      ["commands.rules"],
+    );
+    await assert.rejects(
+      apply(text.replace("use: [logs]", "use: [log]")),
+      (error) => isSallyportError(error) && /^policy.yaml:14:53: .*there is no set log /.test(error.message),
+    );
+  });
+
   it("changes what differs, keeps ids, and deletes nothing", async () => {
     await apply(policyText());
     const first = await findEngagement(world.db, "web-work");

@@ -48,6 +48,29 @@ describe("bundle content", () => {
       ...changes,
     });
 
+  it("has no engagement of another mode, and no word of modes, for a host of before there were any", () => {
+    const commands = { rules: [{ program: "df" }] };
+    const policy = {
+      members: [member(1), member(2)],
+      engagements: [engagement(1), engagement(2, { mode: "commands", commands })],
+      revocations: [],
+    };
+    const old = bundleContent(host, policy, NOW, false);
+    assert.deepEqual(
+      old.engagements.map(({ name }) => name),
+      ["e1"],
+    );
+    assert.deepEqual(
+      ["commands", "files"].filter((key) => key in (old.engagements[0] ?? {})),
+      [],
+    );
+    assert.deepEqual(
+      old.members.map(({ name }) => name),
+      ["M1"],
+    );
+    assert.equal(bundleContent(host, policy, NOW).engagements.length, 2);
+  });
+
   it("holds engagements of this host only, and their members only", () => {
     const policy = {
       members: [member(1), member(2), member(3)],

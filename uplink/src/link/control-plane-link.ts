@@ -1,5 +1,6 @@
 import { type KeyObject, sign } from "node:crypto";
 import {
+  COMMANDS_CAPABILITY,
   type HostEvent,
   type HostMessage,
   helloStatement,
@@ -158,7 +159,7 @@ export class ControlPlaneLink {
       signature: sign(null, statement, this.#context.hostKey).toString("base64url"),
       bundleVersion: this.#context.bundleVersion(),
       revocationSequence: this.#context.revocationSequence(),
-      capabilities: [KEYS_CAPABILITY],
+      capabilities: [KEYS_CAPABILITY, COMMANDS_CAPABILITY],
     };
     socket.send(JSON.stringify(hello));
     this.#saidHello = true;

@@ -1,8 +1,9 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { release } from "node:os";
 import { join } from "node:path";
+import { landlockAbi } from "../../confinement/confine.ts";
 import { check, error, type Found, ok, warning } from "../check.ts";
-import { hasPidfdGetfd, landlockVersion } from "../kernel-features.ts";
+import { hasPidfdGetfd } from "../kernel-features.ts";
 
 /** cgroup.kill came with Linux 5.14. */
 const CGROUP_KILL = [5, 14] as const;
@@ -64,7 +65,7 @@ function auditSessions(): Found {
 }
 
 function landlock(): Found {
-  const version = landlockVersion();
+  const version = landlockAbi();
   if (version > 0) return ok(`Landlock, interface ${version}`);
   return warning(
     "the kernel has no Landlock",

@@ -1,4 +1,4 @@
-import type { ServerMessage } from "@sallyport/core/messages/host-link.ts";
+import { COMMANDS_CAPABILITY, type ServerMessage } from "@sallyport/core/messages/host-link.ts";
 import type { Host } from "../../database/hosts.ts";
 import type { Bundles } from "../../policy/bundles.ts";
 import { Acknowledgements } from "./acknowledgements.ts";
@@ -16,6 +16,7 @@ export class BundleFeed {
   readonly #needs: Needs;
   readonly #host: Host;
   readonly #acknowledgements = new Acknowledgements<true>();
+  readonly #knowsModes: boolean;
   #sent: number;
   #acknowledged: number;
   /** What the host was not sent after its sign-in, because the policy key was away. */
@@ -25,6 +26,7 @@ export class BundleFeed {
   constructor(needs: Needs, host: Host, hello: Hello) {
     this.#needs = needs;
     this.#host = host;
+    this.#knowsModes = hello.capabilities?.includes(COMMANDS_CAPABILITY) ?? false;
     this.#sent = hello.bundleVersion;
     this.#acknowledged = hello.bundleVersion;
   }
@@ -36,7 +38,7 @@ export class BundleFeed {
   async begin(hello: Hello, whole = false): Promise<void> {
     this.#owed = { hello, whole };
     await this.#inOrder(async () => {
-      const bundle = await this.#needs.bundles.current(this.#host, hello.bundleVersion);
+      const bundle = await this.#current(hello.bundleVersion);
       const isCurrent =
         bundle.version === hello.bundleVersion && bundle.revocationSequence <= hello.revocationSequence;
       if (isCurrent && !whole) {
@@ -55,7 +57,7 @@ export class BundleFeed {
   /** Sends the whole bundle although the host has it: another key signs it now. */
   async resend(): Promise<void> {
     await this.#inOrder(async () => {
-      const bundle = await this.#needs.bundles.current(this.#host);
+      const bundle = await this.#current();
       this.#sent = bundle.version;
       this.#needs.send({ type: "bundle", jws: bundle.jws });
     });
@@ -64,7 +66,7 @@ export class BundleFeed {
   /** Sends the current bundle unless the host has it; true when it has, false when it did not say so within 2 s. */
   async publish(): Promise<boolean> {
     const version = await this.#inOrder(async () => {
-      const bundle = await this.#needs.bundles.current(this.#host);
+      const bundle = await this.#current();
       if (bundle.version > this.#sent) {
         this.#sent = bundle.version;
         this.#needs.send({ type: "bundle", jws: bundle.jws });
@@ -82,7 +84,7 @@ export class BundleFeed {
       if (this.#acknowledged >= this.#sent) {
         this.#needs.send({ type: "lease", jws: await this.#needs.bundles.lease(this.#host.id, this.#sent) });
       } else {
-        const bundle = await this.#needs.bundles.current(this.#host);
+        const bundle = await this.#current();
         this.#sent = bundle.version;
         this.#needs.send({ type: "bundle", jws: bundle.jws });
       }
@@ -98,6 +100,10 @@ export class BundleFeed {
 
   close(): void {
     this.#acknowledgements.close();
+  }
+
+  #current(hostHas = 0) {
+    return this.#needs.bundles.current(this.#host, hostHas, this.#knowsModes);
   }
 
   // One at a time: versions must leave in the order in which they were made.

@@ -7,7 +7,7 @@ import {
 } from "@sallyport/core/messages/engagements.ts";
 import { changedFields } from "@sallyport/core/policy/changed-fields.ts";
 import { z } from "zod";
-import { listVersions } from "../../database/engagement-versions.ts";
+import { fieldsOfVersion, listVersions } from "../../database/engagement-versions.ts";
 import { findEngagement } from "../../database/engagements.ts";
 import { seconds } from "../../environment.ts";
 import {
@@ -125,9 +125,9 @@ async function told(services: Services, changed: ChangedEngagement): Promise<Eng
 async function history({ db }: Services, id: string, limit: number): Promise<EngagementVersion[]> {
   // One more than is shown, to compare the oldest with.
   const rows = await listVersions(db, id, limit + 1);
-  const versions = rows.map(({ version, at, by, why, engagement_json }) => ({
+  const versions = rows.map(({ version, at, by, why, ...row }) => ({
     ...{ version, at, by, why },
-    engagement: JSON.parse(engagement_json) as Record<string, unknown>,
+    engagement: fieldsOfVersion(row) as Record<string, unknown>,
   }));
   return versions.slice(0, limit).map((one, index) => {
     const before = versions[index + 1];

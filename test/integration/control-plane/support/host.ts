@@ -81,7 +81,12 @@ export class TestLink {
 export async function hello(
   link: TestLink,
   host: TestHost,
-  has: { bundleVersion?: number; revocationSequence?: number; key?: KeyObject } = {},
+  has: {
+    bundleVersion?: number;
+    revocationSequence?: number;
+    key?: KeyObject;
+    capabilities?: string[];
+  } = {},
 ): Promise<void> {
   const { server, nonce } = await link.next("challenge");
   link.send({
@@ -92,6 +97,7 @@ export async function hello(
     signature: sign(null, helloStatement(server, host.id, nonce), has.key ?? host.key).toString("base64url"),
     bundleVersion: has.bundleVersion ?? 0,
     revocationSequence: has.revocationSequence ?? 0,
+    ...(has.capabilities === undefined ? {} : { capabilities: has.capabilities }),
   });
 }
 

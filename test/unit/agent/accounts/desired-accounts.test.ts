@@ -107,8 +107,54 @@ describe("accounts that should be there", () => {
         home: "archive",
         end: NOW + 500,
         privileges: [full],
+        runAs: [],
+        withheld: [],
       },
     ]);
+  });
+
+  describe("commands that run as another account", () => {
+    const commands = (...rules: object[]) => ({ mode: "commands", commands: { rules } });
+    const exact = { program: "/bin/a", arguments: ["x"], runAs: "root" };
+    const open = { name: "any-b", program: "/bin/b", arguments: [{ rest: true }], runAs: "root" };
+    const sudo = (engagements: unknown[], policy: object = {}) => {
+      const local = [LocalPolicy.parse({ version: 1, ...policy })];
+      const [account] = desiredAccounts(bundle(engagements), new RevocationIndex(), NOW, local).accounts;
+      return [account?.runAs.map(({ program, arguments: args }) => [program, args]), account?.withheld];
+    };
+    const shell = engagement({ id: id("eng", "b") });
+
+    it("get rules of sudo's: word for word, or for the program", () => {
+      const both = sudo([engagement(commands(exact, open, { program: "/bin/c" }))]);
+      assert.deepEqual(both, [
+        [
+          ["/bin/a", ["x"]],
+          ["/bin/b", null],
+        ],
+        [],
+      ]);
+    });
+
+    it("get only exact ones where the account has a shell too", () => {
+      const why =
+        "any-b: its arguments cannot be written for sudo, and another engagement gives the account a shell";
+      const left = [[["/bin/a", ["x"]]], [why]];
+      assert.deepEqual(sudo([engagement(commands(exact, open)), shell]), left);
+      const shared = engagement({ id: id("eng", "b"), members: [], personal: null, accounts: ["dana"] });
+      assert.deepEqual(sudo([engagement(commands(exact, open)), shared]), left);
+      const narrowed = { commands: { rules: [{ program: "/bin/b" }] } };
+      assert.deepEqual(sudo([engagement(commands(exact, open)), shell], narrowed)[1], []);
+    });
+
+    it("get none where the host's own policy takes sudo, or the mode", () => {
+      assert.deepEqual(sudo([engagement(commands(exact))], { sudo: "none" }), [[], []]);
+      assert.deepEqual(sudo([engagement(commands(exact))], { modes: ["shell"] }), [[], []]);
+    });
+
+    it("never run as the account itself", () => {
+      const itself = { program: "/bin/a", runAs: "dana" };
+      assert.deepEqual(sudo([engagement(commands(itself))]), [[], ["a: it runs as the account itself"]]);
+    });
   });
 
   it("keep a home rather than archive it, and archive it rather than delete it", () => {

@@ -54,6 +54,7 @@ describe("the socket that a session's shim asks", () => {
     recorder = await startRecorder();
     server = createSessionServer({
       durability: "normal",
+      localPolicies: () => [],
       ...host,
       pool,
       host: { id: "hst_1", name: "db-1" },

@@ -4,14 +4,16 @@ import {
   decodeChildStatus,
   decodeHello,
   decodeSessionRequest,
-  encodeStart,
+  decodeStarted,
   MAX_SHIM_FRAME,
   ShimFrameReader,
   shimFrame,
   TICKET_LENGTH,
   writeShimFrameHead,
 } from "@sallyport/agent/shim/shim-protocol.ts";
+import type { Stage } from "@sallyport/agent/shim/start-instructions.ts";
 import fc from "fast-check";
+import { stage, starting } from "../support/shim-run.ts";
 
 const bytes = fc.uint8Array({ maxLength: 200, size: "max" }).map((array) => Buffer.from(array));
 const frames = fc.array(fc.record({ type: fc.constantFrom(..."qsprghcijoenwxdtaz"), data: bytes }), {
@@ -155,26 +157,73 @@ describe("what the shim says", () => {
 });
 
 describe("what the shim is told to start", () => {
-  it("is its terminal, file and arguments as bytes, then what leaves and enters the environment", () => {
-    const start = {
-      terminal: "/dev/pts/7",
-      file: "/bin/sh",
-      arguments: ["sh", "-c", Buffer.from([0xff])],
-      set: { SHELL: "/bin/sh" },
-      unset: ["SSH_ORIGINAL_COMMAND"],
-    };
-    const [frame] = new ShimFrameReader().push(encodeStart(start)) ?? [];
+  const field = (kind: string, value: string | Buffer) =>
+    Buffer.concat([Buffer.from(kind), uint32(value.length), Buffer.from(value as string)]);
+
+  it("is of a plain shell what every version of the shim takes", () => {
+    const shell = stage("/bin/sh", "sh", "-c", Buffer.from([0xff]));
+    const changes = { set: { SHELL: "/bin/sh" }, unset: ["SSH_ORIGINAL_COMMAND"], terminal: "/dev/pts/7" };
+    const [frame] = new ShimFrameReader().push(starting(shell, changes)) ?? [];
     assert.equal(frame?.type, "x");
-    const field = (kind: string, value: string | Buffer) =>
-      Buffer.concat([Buffer.from(kind), uint32(value.length), Buffer.from(value as string)]);
     const expected = [
       field("t", "/dev/pts/7"),
-      field("f", "/bin/sh"),
-      ...["sh", "-c", Buffer.from([0xff])].map((one) => field("a", one)),
       field("u", "SSH_ORIGINAL_COMMAND"),
       field("e", "SHELL=/bin/sh"),
+      field("f", "/bin/sh"),
+      ...["sh", "-c", Buffer.from([0xff])].map((one) => field("a", one)),
     ];
     assert.deepEqual(frame?.data, Buffer.concat(expected));
+  });
+
+  it("has for each program of a pipeline its directory, its privileges and its layers", () => {
+    const layer = {
+      handledFs: 0x1_0000_0001n,
+      handledNet: 2n,
+      scoped: 3n,
+      rules: [
+        { allowed: 1n, path: "/é" },
+        { allowed: 2n, path: "/usr/lib/a" },
+        { allowed: 2n, path: "/usr/lib/b" },
+      ],
+    };
+    const first = { ...stage("/bin/a", "a"), directory: "/srv", noNewPrivileges: true, layers: [layer] };
+    const [frame] =
+      new ShimFrameReader().push(starting([first, stage("/bin/b", "b")], { clear: true, direct: true })) ??
+      [];
+    const numbers = (...values: string[]) =>
+      Buffer.from(values.map((one) => one.padStart(16, "0")).join(""), "hex");
+    const expected = [
+      field("E", ""),
+      field("D", ""),
+      field("f", "/bin/a"),
+      field("a", "a"),
+      field("c", "/srv"),
+      field("N", ""),
+      field("L", numbers("100000001", "2", "3")),
+      field("P", Buffer.concat([numbers("1"), Buffer.from("/é")])),
+      field("P", Buffer.concat([numbers("2"), Buffer.from("/usr/lib\0a\0b")])),
+      field("|", ""),
+      field("f", "/bin/b"),
+      field("a", "b"),
+    ];
+    assert.deepEqual(frame?.data, Buffer.concat(expected));
+  });
+
+  it("is refused where the shim would not take it", () => {
+    const program = stage("/bin/a", "a");
+    assert.throws(() => starting([]), RangeError);
+    assert.throws(() => starting(Array<Stage>(17).fill(program)), RangeError);
+    assert.throws(() => starting(stage("/bin/a", ...Array<string>(1025).fill("a"))), RangeError);
+    assert.throws(() => starting(stage("/bin/a", "a".repeat(MAX_SHIM_FRAME))), RangeError);
+    assert.ok(starting(Array<Stage>(16).fill(stage("/bin/a", ...Array<string>(1024).fill("a")))));
+  });
+
+  it("is started, and with direct descriptors these are named", () => {
+    assert.deepEqual(decodeStarted(Buffer.alloc(0)), { direct: null });
+    const [pid, input, output] = [70_000, 5, 6];
+    const bytes = Buffer.concat([pid, input, output].map(uint32));
+    assert.deepEqual(decodeStarted(bytes), { direct: { pid, input, output } });
+    for (const bad of [1, 11, 13]) assert.equal(decodeStarted(Buffer.alloc(bad)), null);
   });
 });
 

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { Terminal } from "@sallyport/agent/recorder/terminal.ts";
-import { encodeStart, shimFrame } from "@sallyport/agent/shim/shim-protocol.ts";
+import { shimFrame } from "@sallyport/agent/shim/shim-protocol.ts";
 import { buildShim, type SanitizedShim } from "../support/shim.ts";
-import { outcomeOf, type Peer, ShimStage } from "../support/shim-run.ts";
+import { outcomeOf, type Peer, stage as program, ShimStage, starting } from "../support/shim-run.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 import { within } from "../support/within.ts";
 
@@ -100,7 +100,9 @@ describe("the shim", () => {
       head.writeUInt32BE(value.length, 1);
       return Buffer.concat([head, Buffer.from(value as string)]);
     };
-    const [file, argument] = [field("f", "/bin/echo"), field("a", "echo")];
+    const [file, argument, pipe] = [field("f", "/bin/echo"), field("a", "echo"), field("|", "")];
+    const layer = Buffer.alloc(24, 1);
+    const rule = Buffer.concat([Buffer.alloc(8, 1), Buffer.from("/usr")]);
     for (const [what, bytes] of [
       ["hangs up", Buffer.alloc(0)],
       ["sends another frame first", shimFrame("d", Buffer.from(SECRET))],
@@ -108,7 +110,37 @@ describe("the shim", () => {
       ["names no file", shimFrame("x", argument)],
       ["names no argument", shimFrame("x", file)],
       ["names nothing", shimFrame("x")],
-      ["names nine arguments", shimFrame("x", file, ...Array(9).fill(argument))],
+      ["names 1,025 arguments", shimFrame("x", file, ...Array(1025).fill(argument))],
+      ["names a file twice", shimFrame("x", file, file, argument)],
+      [
+        "names 17 programs",
+        shimFrame("x", ...Array(16).fill(Buffer.concat([file, argument, pipe])), file, argument),
+      ],
+      ["names a program between pipes without arguments", shimFrame("x", file, argument, pipe, file)],
+      ["names nothing behind a pipe", shimFrame("x", file, argument, pipe)],
+      ["names nothing before a pipe", shimFrame("x", pipe, file, argument)],
+      ["has a rule without a layer", shimFrame("x", file, argument, field("P", rule))],
+      [
+        "has a rule of another program's layer",
+        shimFrame("x", file, argument, field("L", layer), pipe, file, argument, field("P", rule)),
+      ],
+      ["has a layer too short", shimFrame("x", file, argument, field("L", layer.subarray(1)))],
+      [
+        "has a rule without a path",
+        shimFrame("x", file, argument, field("L", layer), field("P", rule.subarray(0, 8))),
+      ],
+      [
+        "has a rule with a relative path",
+        shimFrame(
+          "x",
+          file,
+          argument,
+          field("L", layer),
+          field("P", Buffer.concat([rule.subarray(0, 8), Buffer.from("usr")])),
+        ),
+      ],
+      ["says more with a flag", shimFrame("x", file, argument, field("N", "1"))],
+      ["names a terminal where there is none", shimFrame("x", field("t", "/dev/null"), file, argument)],
       ["has a NUL in the file", shimFrame("x", field("f", "/bin/echo\0x"), argument)],
       ["has a NUL in an argument", shimFrame("x", file, argument, field("a", Buffer.from("a\0b")))],
       ["has a NUL in a variable", shimFrame("x", file, argument, field("e", "A=\0"))],
@@ -127,24 +159,19 @@ describe("the shim", () => {
       });
     }
 
-    it("but eight arguments are taken, and the environment is changed as said", async () => {
+    it("but 1,024 arguments are taken, and the environment is changed as said", async () => {
       stage.onAgent = (peer) => peer.socket.end(stage.go());
       let recorder: Peer | undefined;
       stage.onRecorder = (peer) => {
         recorder = peer;
         const script = 'echo "$0 $# $A-$(printenv SSH_ORIGINAL_COMMAND || echo none)"';
-        const instructions = {
-          terminal: null,
-          file: "/bin/sh",
-          arguments: ["sh", "-c", script, "zero", "1", "2", "3", "4"],
-        };
-        peer.socket.write(
-          encodeStart({ ...instructions, set: { A: "b=c" }, unset: ["SSH_ORIGINAL_COMMAND", "", "NOT_SET"] }),
-        );
+        const command = program("/bin/sh", "sh", "-c", script, "zero", ...Array<string>(1020).fill("1"));
+        const unset = ["SSH_ORIGINAL_COMMAND", "", "NOT_SET"];
+        peer.socket.write(starting(command, { set: { A: "b=c" }, unset }));
         void peer.until((one) => one.has("w")).then(() => peer.socket.end(shimFrame("z", Buffer.of(0, 0))));
       };
       await stage.run(undefined, "", { SSH_ORIGINAL_COMMAND: "x" });
-      assert.equal(recorder?.bytes("o").toString(), "zero 4 b=c-none\n");
+      assert.equal(recorder?.bytes("o").toString(), "zero 1020 b=c-none\n");
     });
   });
 

@@ -3,18 +3,25 @@ import { once } from "node:events";
 import { chmodSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
-import {
-  encodeStart,
-  ShimFrameReader,
-  shimFrame,
-  TICKET_LENGTH,
-} from "@sallyport/agent/shim/shim-protocol.ts";
+import { ShimFrameReader, shimFrame, TICKET_LENGTH } from "@sallyport/agent/shim/shim-protocol.ts";
+import { encodeStart, type Stage, type StartInstructions } from "@sallyport/agent/shim/start-instructions.ts";
 import { TerminalClient } from "../../../fixtures/terminal.ts";
 import type { SanitizedShim } from "./shim.ts";
 
 const TICKET = Buffer.alloc(TICKET_LENGTH, 7);
 /** Nothing that a shim does when its peers leave takes this long. */
 const DEADLINE_MS = 20_000;
+
+/** One program without any confinement. */
+export function stage(file: string, ...args: (string | Uint8Array)[]): Stage {
+  return { file, arguments: args, directory: null, noNewPrivileges: false, layers: [] };
+}
+
+/** The frame that has one or several programs started, without anything else if not said. */
+export function starting(stages: Stage | Stage[], changes: Partial<StartInstructions> = {}): Buffer {
+  const nothing = { terminal: null, clear: false, set: {}, unset: [], direct: false };
+  return encodeStart({ ...nothing, stages: [stages].flat(), ...changes });
+}
 
 /** How a shim ended, and what its contractor got. */
 export interface ShimOutcome {
@@ -119,11 +126,24 @@ export class ShimStage {
   admit(script: string, serve: (peer: Peer) => void, terminal: string | null = null): void {
     this.onAgent = (peer) => peer.socket.end(this.go());
     this.onRecorder = (peer) => {
-      peer.socket.write(
-        encodeStart({ terminal, file: "/bin/sh", arguments: ["sh", "-c", script], set: {}, unset: [] }),
-      );
+      peer.socket.write(starting(stage("/bin/sh", "sh", "-c", script), { terminal }));
       serve(peer);
     };
+  }
+
+  /** Runs programs through a shim without a terminal, with all that they say recorded, to their end. */
+  async carry(
+    stages: Stage | Stage[],
+    changes: Partial<StartInstructions> & { input?: string | Uint8Array; env?: Record<string, string> } = {},
+  ): Promise<{ status: number | null; signal: NodeJS.Signals | null; stdout: string; stderr: string }> {
+    const { input = "", env, ...instructions } = changes;
+    this.onAgent = (peer) => peer.socket.end(this.go());
+    this.onRecorder = (peer) => {
+      peer.socket.write(starting(stages, instructions));
+      recordAll(peer, () => peer.socket.end(shimFrame("z", peer.bytes("w"))));
+    };
+    const { stdout, stderr, ...how } = await this.run(undefined, input, env);
+    return { ...how, stdout: stdout.toString(), stderr: stderr.toString() };
   }
 
   /** Starts a shim without a terminal. */
@@ -152,6 +172,20 @@ export class ShimStage {
     child.stdin?.end(input);
     return outcomeOf(child);
   }
+}
+
+/** Releases whatever comes, and calls `ended` once for each child that has ended. */
+export function recordAll(peer: Peer, ended: () => void): void {
+  let [output, error, ends] = [0, 0, 0];
+  peer.socket.on("data", () => {
+    const counts = Buffer.alloc(8);
+    counts.writeUInt32BE(peer.bytes("o").length - output, 0);
+    counts.writeUInt32BE(peer.bytes("e").length - error, 4);
+    [output, error] = [peer.bytes("o").length, peer.bytes("e").length];
+    peer.send("a", counts);
+    const now = peer.frames.filter(({ type }) => type === "w").length;
+    for (; ends < now; ends++) ended();
+  });
 }
 
 /** Collects what a shim shows until it ends; rejects when it hangs. */

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { listVersions } from "@sallyport/control-plane/database/engagement-versions.ts";
+import { fieldsOfVersion, listVersions } from "@sallyport/control-plane/database/engagement-versions.ts";
 import { findEngagement } from "@sallyport/control-plane/database/engagements.ts";
 import { invitationOf, invitationState } from "@sallyport/control-plane/database/invitations.ts";
 import { listMembers } from "@sallyport/control-plane/database/members.ts";
@@ -40,7 +40,7 @@ describe("a database from before versions", () => {
     const engagement = await findEngagement(db, "old");
     assert(engagement !== undefined && version !== undefined);
     const emails = new Map((await listMembers(db)).map(({ id, email }) => [id, email ?? ""]));
-    const { ended, ...written } = JSON.parse(version.engagement_json);
+    const { ended, ...written } = fieldsOfVersion(version) as Record<string, unknown>;
     assert.deepEqual(
       changedFields(
         written,

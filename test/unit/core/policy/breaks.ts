@@ -39,6 +39,12 @@ export const BREAKS: [ToldRefusalCode, (scenario: Scenario) => void][] = [
         local: [LocalPolicy.parse({ version: 1, deny: { all: true } })],
       }),
   ],
+  [
+    "mode-not-allowed",
+    ({ condition }) => {
+      condition.local = [...condition.local, LocalPolicy.parse({ version: 1, modes: ["files"] })];
+    },
+  ],
   ["revoked", ({ condition }) => condition.revocations.add(makeRevocation("certificate", "42"))],
   ["lease-expired", ({ condition }) => Object.assign(condition, { leaseUntil: NOW })],
   ["recorder-unavailable", ({ condition }) => Object.assign(condition, { recorderReady: false })],

@@ -40,6 +40,8 @@ export function makeEngagement(changes: Changes<Engagement> = {}): Engagement {
     recording: { input: true, durability: "normal" },
     acceptUnsafeShell: false,
     mode: "shell",
+    commands: null,
+    files: null,
     mfa: { level: "mfa", maxAge: 8 * HOUR },
     hours: null,
     sources: [],
