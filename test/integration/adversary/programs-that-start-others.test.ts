@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Multiplexed } from "../../fixtures/multiplexed.ts";
-import { Prompt } from "../../fixtures/prompt.ts";
+import { PROMPT, Prompt } from "../../fixtures/prompt.ts";
+import { TerminalClient } from "../../fixtures/terminal.ts";
 import { type Person, startWorld, type World } from "../../fixtures/world.ts";
 
 /** Whatever follows: the worst that a policy can allow of a program. */
@@ -64,7 +65,7 @@ const LINES: [what: string, line: string][] = [
   ["tar -I", `tar -tf /var/app/a.tar -I 'sh -c "${START} >&2"'`],
   ["tar -F", `tar -cML 10 -f /var/app/b.tar -F '${START} >&2' /var/app/big`],
   ["git -c alias", `git -C /var/repo -c 'alias.x=!${START}' x`],
-  ["git -c diff.external", `git -C /var/repo -c 'diff.external=${START};:' diff HEAD~1`],
+  ["git -c diff.external", `git -C /var/repo -c 'diff.external=${START};:' diff HEAD~2`],
   ["git -c core.sshCommand", `git -C /var/repo -c 'core.sshCommand=${START} >&2;:' fetch ssh://x/y`],
   ["git -c core.fsmonitor", `git -C /var/repo -c 'core.fsmonitor=${START} >&2;:' status`],
   [
@@ -121,6 +122,29 @@ const LINES: [what: string, line: string][] = [
   ["perl", `perl -e 'exec "sh", "-c", q(${START})'`],
 ];
 
+/** What is typed to a program on a terminal so that it starts a shell: when it is there, what, and when that is over. */
+const KEYS: [what: string, line: string, there: RegExp, keys: string, over: RegExp, leave: string][] = [
+  ["less", "less /var/app/log", /a line/, `!${START}\r`, /done +\(press RETURN\)/, "\rq"],
+  ["man's pager", "man -Tutf8 /var/app/tool.1", /described/, `!${START}\r`, /done +\(press RETURN\)/, "\rq"],
+  [
+    "git's pager",
+    "git -C /var/repo show HEAD:big",
+    /\b40\r\n/,
+    `!${START}\r`,
+    /done +\(press RETURN\)/,
+    "\rq",
+  ],
+  ["vim", "vim -u NONE /var/app/log", /a line/, `:!${START}\r`, /ENTER|returned|Cannot execute/, "\r:q!\r"],
+  [
+    "python3",
+    "python3 -q",
+    />>> /,
+    `import os; os.system("${START}")\r`,
+    /\r\n(0|32512)\r\n>>> /,
+    "exit()\r",
+  ],
+];
+
 /** What the same programs are there for. */
 const WORK: [what: string, line: string, shows: RegExp][] = [
   ["less", "less /var/app/log", /^a line$/m],
@@ -175,6 +199,42 @@ describe("programs that start others, allowed with any arguments", () => {
     });
   }
 
+  describe("on a terminal", () => {
+    let prompt: Prompt;
+    let shelled: TerminalClient;
+    const SHELL_PROMPT = /\$ $/;
+    const keep = async (terminal: TerminalClient, keys: (typeof KEYS)[number], back: RegExp) => {
+      const [, line, there, typed, over, leave] = keys;
+      const since = terminal.bytes.length;
+      terminal.type(`${line}\r`);
+      await terminal.shows(there, since);
+      const typing = terminal.bytes.length;
+      terminal.type(typed);
+      const shown = await terminal.shows(over, typing);
+      const leaving = terminal.bytes.length;
+      terminal.type(leave);
+      await terminal.shows(back, leaving);
+      return shown;
+    };
+    before(async () => {
+      prompt = await Prompt.open(alice, { columns: 100 });
+      const carol = world.person("carol");
+      shelled = new TerminalClient(carol.ssh("web-1"), { env: carol.env, columns: 100, rows: 50 });
+      await shelled.shows(SHELL_PROMPT);
+    });
+    after(async () => {
+      shelled?.kill("SIGKILL");
+      await prompt?.leave();
+    });
+
+    for (const keys of KEYS) {
+      it(`starts no shell by what is typed: ${keys[0]}`, async () => {
+        assert.match(await keep(shelled, keys, SHELL_PROMPT), STARTED, "in mode: shell it does");
+        assert.doesNotMatch(await keep(prompt.terminal, keys, PROMPT), STARTED);
+      });
+    }
+  });
+
   for (const [what, line, shows] of WORK) {
     it(`does its work: ${what}`, async () => {
       const { status, stdout, stderr } = await limited.ssh(line);
@@ -200,6 +260,7 @@ git init -q .
 git config user.name deploy
 git config user.email deploy@web-1
 for subject in first second; do echo "$subject line" > file; git add file; git commit -qm $subject; done
+seq 1000 > big; git add big; git commit -qm big
 cp /var/app/start .git/hooks/pre-commit
 echo 'filtered filter=x' > .gitattributes
 echo line > filtered
