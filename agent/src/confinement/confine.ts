@@ -14,6 +14,11 @@ export { landlockAbi } from "./landlock.ts";
 
 const readable = new ReadableFiles(() => performance.now());
 
+/** Looks beside other work for what may be read, so that the first command need not wait for it. */
+export async function prepareConfinement(): Promise<void> {
+  for (const which of ["all", "system", "loading"] as const) await readable.prepare(which);
+}
+
 /** Written to by everybody, and harmless. */
 const WRITABLE_DEVICES = ["/dev/null", "/dev/zero", "/dev/full", "/dev/tty"];
 const READABLE_DEVICES = [...WRITABLE_DEVICES, "/dev/random", "/dev/urandom"];

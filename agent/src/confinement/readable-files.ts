@@ -1,5 +1,6 @@
 import { closeSync, type Dirent, lstatSync, openSync, readdirSync, readSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 
 /*
  * What a confined program may read: everything but programs. The dynamic loader executes any ELF file that it can read
@@ -37,6 +38,12 @@ const RESOLVER = ["/run/systemd/resolve", "/run/resolvconf", "/run/NetworkManage
 const LOADED = ["/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/local/lib"];
 const NAMES = ["passwd", "group", "nsswitch.conf", "ld.so.cache", "localtime", "timezone"];
 
+/** Who looks on while others wait: a piece of this many milliseconds, and a pause. */
+const PIECE_MS = 4;
+const PAUSE_MS = 10;
+
+type Which = "all" | "system" | "loading";
+
 interface Found {
   at: number;
   paths: string[];
@@ -47,48 +54,95 @@ interface Found {
 /** Finds what may be read, and remembers it: a scan reads every directory of libraries. */
 export class ReadableFiles {
   readonly #now: () => number;
-  readonly #found = new Map<string, Found>();
+  readonly #found = new Map<Which, Found>();
+  readonly #looking = new Map<Which, Promise<void>>();
 
   /** `now` is a clock in milliseconds that only goes forward. */
   constructor(now: () => number) {
     this.#now = now;
   }
 
-  /** `all`: everything but programs; `system`: of that, the system's own; `loading`: of that, what loading takes. */
-  paths(which: "all" | "system" | "loading"): string[] {
+  /**
+   * `all`: everything but programs; `system`: of that, the system's own; `loading`: of that, what loading takes. The first
+   * time it takes a second or two, unless {@link prepare} was called before; what is out of date is looked for again beside
+   * other work, and meanwhile what was found before counts.
+   */
+  paths(which: Which): string[] {
     const known = this.#found.get(which);
-    if (known !== undefined && this.#now() - known.at < BELIEVED_MS && unchanged(known.changed))
+    if (known !== undefined) {
+      if (this.#now() - known.at >= BELIEVED_MS || !unchanged(known.changed))
+        this.prepare(which).catch(() => {}); // what was found before goes on to count
       return known.paths;
+    }
     const search = new Search();
-    const roots = { all: ["/"], system: [...SYSTEM, ...RESOLVER], loading: LOADED }[which];
-    const paths = roots.flatMap((root) => search.readable(root));
-    if (which === "loading") paths.push(...NAMES.map((name) => `/etc/${name}`), "/usr/share/zoneinfo");
-    this.#found.set(which, { at: this.#now(), paths: paths.slice(0, MAX_PATHS), changed: search.changed });
-    return paths.slice(0, MAX_PATHS);
+    const steps = search.of(which);
+    let step = steps.next();
+    while (step.done !== true) step = steps.next();
+    return this.#keep(which, search, step.value);
+  }
+
+  /** Looks a few milliseconds at a time, so that sessions are not held up. */
+  async prepare(which: Which): Promise<void> {
+    const looking = this.#looking.get(which) ?? this.#look(which).finally(() => this.#looking.delete(which));
+    this.#looking.set(which, looking);
+    await looking;
+  }
+
+  async #look(which: Which): Promise<void> {
+    const search = new Search();
+    const steps = search.of(which);
+    for (;;) {
+      const until = performance.now() + PIECE_MS;
+      let step = steps.next();
+      while (step.done !== true && performance.now() < until) step = steps.next();
+      if (step.done === true) {
+        this.#keep(which, search, step.value);
+        return;
+      }
+      await setTimeout(PAUSE_MS, undefined, { ref: false });
+    }
+  }
+
+  #keep(which: Which, { changed }: Search, found: string[]): string[] {
+    const paths = found.slice(0, MAX_PATHS);
+    this.#found.set(which, { at: this.#now(), paths, changed });
+    return paths;
   }
 }
 
+/** Gives the turn back after every directory, by `yield`. */
 class Search {
   readonly changed = new Map<string, number>();
   #entries = 0;
 
+  *of(which: Which): Generator<void, string[]> {
+    const roots = { all: ["/"], system: [...SYSTEM, ...RESOLVER], loading: LOADED }[which];
+    const paths: string[] = [];
+    for (const root of roots) paths.push(...(yield* this.readable(root)));
+    if (which === "loading") paths.push(...NAMES.map((name) => `/etc/${name}`), "/usr/share/zoneinfo");
+    return paths;
+  }
+
   /** A path as it may be given, in parts where something in it may not be. Symbolic links give nothing: their targets do. */
-  readable(path: string): string[] {
+  *readable(path: string): Generator<void, string[]> {
     const status = lstatSync(path, { throwIfNoEntry: false });
     if (status === undefined || status.isSymbolicLink() || LEFT_OUT.includes(path)) return [];
     if (SCANNED.includes(path)) {
       this.changed.set(path, status.mtimeMs);
-      return this.#scan(path, 0) ?? [path];
+      return (yield* this.#scan(path, 0)) ?? [path];
     }
     const prefix = path === "/" ? "/" : `${path}/`;
     const split = [...LEFT_OUT, ...SCANNED].some((one) => one.startsWith(prefix) && exists(one));
     if (!split) return [path];
     this.changed.set(path, status.mtimeMs);
-    return entriesOf(path).flatMap(({ name }) => this.readable(join(path, name)));
+    const parts: string[] = [];
+    for (const { name } of entriesOf(path)) parts.push(...(yield* this.readable(join(path, name))));
+    return parts;
   }
 
   /** The parts of a directory without programs; null when there are none in it, and it can be given whole. */
-  #scan(directory: string, depth: number): string[] | null {
+  *#scan(directory: string, depth: number): Generator<void, string[] | null> {
+    yield;
     const entries = entriesOf(directory);
     this.#entries += entries.length;
     if (depth > MAX_DEPTH || this.#entries > MAX_ENTRIES) return [];
@@ -97,7 +151,7 @@ class Search {
     for (const entry of entries) {
       const path = join(directory, entry.name);
       if (entry.isDirectory()) {
-        const inside = PROGRAM_DIRECTORY.test(entry.name) ? [] : this.#scan(path, depth + 1);
+        const inside = PROGRAM_DIRECTORY.test(entry.name) ? [] : yield* this.#scan(path, depth + 1);
         if (inside !== null) whole = false;
         parts.push(...(inside ?? [path]));
       } else if (entry.isFile()) {

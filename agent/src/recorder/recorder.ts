@@ -5,6 +5,7 @@ import type { SessionEvent } from "@sallyport/core/commands/session-event.ts";
 import type { SessionId } from "@sallyport/core/names.ts";
 import type { EndRecord, StartRecord } from "@sallyport/core/recording/frame.ts";
 import { RecordingWriter } from "@sallyport/uplink/spool/recording-writer.ts";
+import { landlockAbi, prepareConfinement } from "../confinement/confine.ts";
 import { ConnectionQuota } from "../kernel/connection-quota.ts";
 import type { ProcessIdentity } from "../kernel/processes.ts";
 import { socketCredentials } from "../kernel/socket-credentials.ts";
@@ -21,6 +22,8 @@ import { Terminal } from "./terminal.ts";
 /** How long a shim may wait for its ticket, or a ticket for its shim. */
 const TICKET_WAIT_MS = 5_000;
 const TICK_MS = 250;
+/** A start has other work than what may be needed later. */
+const PREPARE_AFTER_MS = 20_000;
 
 export interface RecorderSettings {
   version: string;
@@ -66,12 +69,15 @@ export class Recorder {
   start(): void {
     const { socketPath } = this.#settings;
     // Node's line editor goes by it, and it says nothing of the terminals of those who come.
-    delete process.env["TERM"];
+    delete process.env.TERM;
     rmSync(socketPath, { force: true });
     this.#server.listen(socketPath, () => {
       // Any account's shim connects here; the ticket and SO_PEERCRED say which may have which session.
       chmodSync(socketPath, 0o666);
       this.#control.start();
+      setTimeout(() => {
+        if (landlockAbi() > 0) prepareConfinement().catch(() => {}); // then the first command looks, and says what failed
+      }, PREPARE_AFTER_MS).unref();
     });
   }
 
