@@ -1,8 +1,9 @@
 import { Socket } from "node:net";
-import { enlargePipe, writeAvailable } from "../kernel/system-calls.ts";
+import { enlargePipe, readAvailable, writeAvailable } from "../kernel/system-calls.ts";
 
 /** What one read takes at most, and what a pipe is made to hold: less means a switch between processes for every few KB. */
 const READ_SIZE = 256 * 1024;
+const BULK = 16 * 1024;
 const PIPE_SIZE = 1024 * 1024;
 
 /*
@@ -25,7 +26,7 @@ export class DirectSource {
       onread: {
         buffer: incoming,
         callback: (length: number) => {
-          onBytes(incoming.subarray(0, length));
+          onBytes(incoming.subarray(0, gather(fd, length)));
           return true;
         },
       },
@@ -55,6 +56,14 @@ export class DirectSource {
     this.#ended = true;
     this.#socket.destroy();
   }
+}
+
+/** What came in bulk comes on: takes at once what else is there, so that all is done for more bytes together. */
+function gather(fd: number, first: number): number {
+  let length = first;
+  for (let piece = first; piece >= BULK && length + BULK <= READ_SIZE; length += piece)
+    piece = readAvailable(fd, incoming.subarray(length));
+  return length;
 }
 
 /** One end of a pipe or socket that is written to. */

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { SessionGrant } from "@sallyport/core/commands/session-grant.ts";
 import type { FileGrant, FileProtocol } from "@sallyport/core/files/file-grant.ts";
 import { FrameKind } from "@sallyport/core/recording/frame.ts";
+import { settleGrants } from "../files/file-access.ts";
 import { OPENED } from "../files/sftp/read-reply.ts";
 import type { FilterOutputs, StreamFilter } from "../files/stream-filter.ts";
 import { takeDescriptors } from "../kernel/system-calls.ts";
@@ -78,7 +79,7 @@ export class FilesSession extends Session {
     const { protocol } = this.#transfer;
     const granted = files.length > 0 && files.every(({ protocols }) => protocols.includes(protocol));
     if (granted && this.#filter.regrant !== undefined) {
-      this.#filter.regrant(files);
+      this.#filter.regrant(settleGrants(files));
       return;
     }
     this.message("\nsallyport: Your engagement's files have changed. This session ends now.\n");

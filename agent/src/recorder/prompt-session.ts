@@ -189,7 +189,9 @@ export class PromptSession extends Session {
     } catch (error) {
       this.#child?.close();
       this.#child = undefined;
-      super.message(`sallyport: This command cannot be started: ${printable(String(error))}\n`);
+      super.message(
+        `sallyport: This command cannot be started: ${printable(error instanceof Error ? error.message : "")}\n`,
+      );
     }
   }
 

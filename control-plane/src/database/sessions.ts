@@ -119,7 +119,7 @@ function toSummary(row: JoinedRow, held: boolean): SessionSummary {
     account: row.account,
     member: { id: row.member_id, name: row.member_name, issuer: row.issuer, subject: row.subject },
     engagement: { id: row.engagement_id, name: row.engagement_name },
-    kind: row.kind === "pty" ? "pty" : "command",
+    kind: row.kind === "pty" || row.kind === "files" ? row.kind : "command",
     command: row.command,
     sourceAddress: row.source_address,
     certificateSerial: row.certificate_serial,

@@ -168,7 +168,7 @@ export const SessionSummary = z.object({
   account: z.string(),
   member: z.object({ id: z.string(), name: z.string(), issuer: z.string(), subject: z.string() }),
   engagement: z.object({ id: z.string(), name: z.string() }),
-  kind: z.enum(["pty", "command"]),
+  kind: z.enum(["pty", "command", "files"]),
   command: z.string().nullable(),
   sourceAddress: z.string().nullable(),
   certificateSerial: z.string(),

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { until } from "../../../demo/light-host/until.ts";
 import { run } from "../../fixtures/processes.ts";
 import { castEvents, sessionWhere } from "../../fixtures/sessions.ts";
 import { TerminalClient } from "../../fixtures/terminal.ts";
@@ -84,6 +85,12 @@ describe("an engagement that allows single commands", () => {
       (one) => one.command === "cat /etc/hosts; id" && one.state === "ended",
     );
     assert.deepEqual([session.endReason, session.exitStatus], ["refused", 126]);
+    const told = async () =>
+      (await alice.sallyport(["export", session.id, "--format", "events"])).stdout.toString();
+    assert.ok(
+      await until(async () => /"command-refused"/.test(await told()), 10_000),
+      "the host's event is there",
+    );
   });
 
   it("ends what takes too long or prints too much", async () => {
@@ -117,12 +124,12 @@ describe("an engagement that allows single commands", () => {
     for (const keys of ["cat /et", "\t", "| w", "\t", "-l\r"]) terminal.type(keys);
     await terminal.shows(/cat \/etc\/hosts[\s\S]*\r\n\d+\r\n[\s\S]*> /);
     terminal.type("stty size\r");
-    await terminal.shows(/\r\n33 91\r\n/);
+    await terminal.shows(/\r\n33 91\r\n[\s\S]*> /);
     terminal.resize(120, 40);
     terminal.type("stty size\r");
-    await terminal.shows(/\r\n40 120\r\n/);
+    await terminal.shows(/\r\n40 120\r\n[\s\S]*> /);
     terminal.type("rm -rf /\r");
-    await terminal.shows(/Refused: `rm` is not one of the commands/);
+    await terminal.shows(/Refused: `rm` is not one of the commands[\s\S]*> /);
     terminal.type("cat\r");
     await terminal.shows(/> .*cat\r\n(?![\s\S]*> )/);
     terminal.type("there\r");
