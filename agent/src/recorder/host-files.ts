@@ -17,12 +17,12 @@ export const hostFiles: HostFiles = {
   },
 };
 
-/** Why a program cannot be run, as the end of a sentence; "" when it can. */
+/** Why a program cannot be run, as a sentence; "" when it can. */
 export function programProblem(name: string): string {
   const [first] = isAbsolute(name) ? [name] : PROGRAM_PATH.map((one) => join(one, name)).filter(isThere);
-  if (first === undefined || !isThere(first)) return "it is not installed on this host";
+  if (first === undefined || !isThere(first)) return "It is not installed.";
   if (isProgram(first)) return "";
-  return "others than root could change it, or it is no executable file; tell the host's administrators";
+  return "Others than root could change it, or it is no executable file; tell the host's administrators.";
 }
 
 /** An executable file that only root can change or replace: an account could put anything into another. */

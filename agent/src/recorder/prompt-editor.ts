@@ -6,9 +6,10 @@ import { MAX_LINE } from "./command-judge.ts";
 const SLICE = 128;
 const HISTORY = 200;
 const INTERRUPT = 0x03;
-const TAB = 0x09;
 const LINE_FEED = 0x0a;
 const RETURN = 0x0d;
+const ESCAPE = 0x1b;
+const SPACE = 0x20;
 
 /** What an editor asks of its session. */
 export interface EditorEvents {
@@ -97,19 +98,19 @@ export class PromptEditor {
     this.#editor.prompt(true);
   }
 
-  /** Takes what was typed, up to the end of a line or to a bound; returns what it has not taken. */
+  /** Takes what was typed, up to a key that is no character, or to a bound; returns what it has not taken. */
   type(bytes: Buffer): Buffer {
-    const end = lineEnd(bytes);
+    const end = keyEnd(bytes);
     const length = Math.min(end ?? bytes.length, this.#tooLong ? bytes.length : SLICE);
     const piece = bytes.subarray(0, length);
-    const isWhole = end !== null && end === length;
+    const last = length === end ? piece.at(-1) : undefined;
     if (!this.#tooLong && this.#editor.line.length + length > MAX_LINE + 2) this.#discard();
     if (!this.#tooLong) {
-      for (const keys of behindTabs(piece)) this.#keys.emit("data", keys);
-    } else if (piece.includes(INTERRUPT)) {
+      this.#keys.emit("data", piece);
+    } else if (last === INTERRUPT) {
       this.#tooLong = false;
       this.#interrupt();
-    } else if (isWhole) {
+    } else if (last === RETURN || last === LINE_FEED) {
       this.#tooLong = false;
       this.#editor.clearLine();
       this.#events.line(null);
@@ -141,17 +142,13 @@ export class PromptEditor {
   }
 }
 
-/** Node takes a tab with more behind it for a pasted one, and inserts it; a person may only be quick. */
-function behindTabs(bytes: Buffer): Buffer[] {
-  const at = bytes.indexOf(TAB) + 1;
-  return at === 0 || at === bytes.length
-    ? [bytes]
-    : [bytes.subarray(0, at), ...behindTabs(bytes.subarray(at))];
-}
-
-/** Where the first line ends, behind its end; null where it goes on. */
-function lineEnd(bytes: Buffer): number | null {
-  const at = bytes.findIndex((byte) => byte === RETURN || byte === LINE_FEED);
+/**
+ * Behind the first key that is no character; null where there are only characters. Such a key is given alone: with Ctrl-Y each
+ * adds what Ctrl-U took, up to a whole line, and a tab with more behind it is a pasted one for Node, which inserts it.
+ */
+function keyEnd(bytes: Buffer): number | null {
+  // An escape sequence is not torn apart: what is late is no part of it any more.
+  const at = bytes.findIndex((byte) => byte < SPACE && byte !== ESCAPE);
   if (at < 0) return null;
   return bytes[at] === RETURN && bytes[at + 1] === LINE_FEED ? at + 2 : at + 1;
 }

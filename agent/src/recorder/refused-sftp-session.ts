@@ -9,6 +9,10 @@ import type { SessionContext } from "./session.ts";
 
 /** Longest request that is answered. */
 const MAX_WAITING = 64 * 1024;
+/** Requests that are answered: together they fit into any pipe, so that no answer waits for who does not read. */
+const MAX_ANSWERS = 30;
+/** Longest answer, in characters. */
+const MAX_REASON = 1000;
 /** Until it hangs up, in milliseconds. */
 const PATIENCE = 10_000;
 /** SFTP's VERSION 3, without extensions (draft-ietf-secsh-filexfer-02 §4). */
@@ -26,13 +30,14 @@ export function refusedSession(context: SessionContext, event: Refused, text: st
  */
 class RefusedSftpSession extends RefusedSession {
   readonly #reason: string;
+  #answers = 0;
   #said: Buffer = Buffer.alloc(0);
   #toClient: number | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(context: SessionContext, event: Refused, text: string) {
     super(context, event, text);
-    this.#reason = text.trimEnd().replaceAll("\n", " ");
+    this.#reason = text.trimEnd().replaceAll("\n", " ").slice(0, MAX_REASON);
   }
 
   override begin(): void {
@@ -68,6 +73,10 @@ class RefusedSftpSession extends RefusedSession {
       const isFirst = this.#said.readUInt8(4) === SSH_FXP.INIT;
       const id = this.#said.readUInt32BE(PACKET_HEAD - 4);
       this.#said = this.#said.subarray(length);
+      if (this.#answers++ === MAX_ANSWERS) {
+        this.refuse();
+        return;
+      }
       this.#write(isFirst ? VERSION : statusPacket(id, SSH_FX.PERMISSION_DENIED, this.#reason));
     }
   }

@@ -14,7 +14,7 @@ import { type Allowed, CommandJudge } from "./command-judge.ts";
 import { CommandRun, type Ending } from "./command-run.ts";
 import { commandStart } from "./command-start.ts";
 import { SessionLimitWatch } from "./session-limits.ts";
-import type { ShimConnection } from "./shim-connection.ts";
+import { MAX_COPY, type ShimConnection } from "./shim-connection.ts";
 
 /** Exit status where we, not the command, end a session; docs/exit-codes.md. */
 export const EXIT_ENDED_BY_SALLYPORT = 254;
@@ -147,9 +147,13 @@ export abstract class Session {
 
   /** Passes on what was recorded: at once, or with `strict` when the blocks before it are on the disk. */
   protected show(type: "d" | "t", bytes: Buffer): void {
-    if (this.context.writer.holdsBack || this.#held.length > 0)
-      this.#held.push({ type, bytes: Buffer.from(bytes) });
-    else this.context.connection.sendCopy(type, bytes);
+    // A list that the prompt shows may be longer than a frame.
+    for (let at = 0; at < bytes.length; at += MAX_COPY) {
+      const piece = bytes.subarray(at, at + MAX_COPY);
+      if (this.context.writer.holdsBack || this.#held.length > 0)
+        this.#held.push({ type, bytes: Buffer.from(piece) });
+      else this.context.connection.sendCopy(type, piece);
+    }
   }
 
   /**

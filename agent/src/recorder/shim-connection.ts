@@ -8,6 +8,8 @@ const HIGH_WATER = 256 * 1024;
 const COPY_SIZE = 64 * 1024;
 const MAX_SPARE = 8;
 const FRAME_HEAD = 5;
+/** What one frame of bulk data takes. */
+export const MAX_COPY: number = COPY_SIZE - FRAME_HEAD;
 
 /** The connection of one shim, frame by frame. */
 export class ShimConnection {
@@ -39,7 +41,7 @@ export class ShimConnection {
   sendCopy(type: string, payload: Uint8Array): void {
     if (!this.#socket.writable) return;
     const buffer = this.#spare.pop() ?? Buffer.allocUnsafeSlow(COPY_SIZE);
-    if (FRAME_HEAD + payload.length > buffer.length) throw new TypeError("too much for one frame");
+    if (payload.length > MAX_COPY) throw new TypeError("too much for one frame");
     writeShimFrameHead(buffer, type, payload.length);
     buffer.set(payload, FRAME_HEAD);
     this.#socket.write(buffer.subarray(0, FRAME_HEAD + payload.length), () => {

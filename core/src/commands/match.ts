@@ -111,7 +111,7 @@ export class CommandRules {
     if (missing)
       return this.#refuse(
         "program-missing",
-        `${quoted(typed)} is allowed here, but this host does not have it.`,
+        `${quoted(typed)} is allowed here, but this host cannot run it.`,
         typed,
       );
     const detail = nearest(own, typed, words, home, files);

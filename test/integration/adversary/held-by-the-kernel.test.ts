@@ -42,6 +42,7 @@ print(json.dumps(out))
 /** Another's process of the same account: what it holds is what the attacker is after. */
 const VICTIM = `python3 -c 'import os, socket, sys
 s = socket.socket(socket.AF_UNIX); s.bind("\\0victim"); s.listen()
+p = socket.socket(socket.AF_UNIX); p.bind("/tmp/victim.sock"); p.listen()
 open("/tmp/victim", "w").write(f"{os.getpid()} {os.ttyname(0)}")
 print("waiting", flush=True); sys.stdin.readline()'`;
 
@@ -165,6 +166,21 @@ describe("a program that does whatever it is told", () => {
     await prompt.line(`python3 -c 'exec("${push.replaceAll("'", '\\"').replaceAll("\\\\n", "\\\\\\\\n")}")'`);
     assert.doesNotMatch(await prompt.line("kill -0 1"), /PATH=/);
     await prompt.leave();
+  });
+
+  it("gets no descriptors but its own three", async () => {
+    const { stdout } = await limited.ssh(
+      `python3 -c 'import os; print(sorted(os.listdir("/proc/self/fd")))'`,
+    );
+    assert.equal(stdout.toString(), "['0', '1', '2', '3']\n", "the fourth is the directory's");
+  });
+
+  it("changes modes of the account's files, and reaches sockets that have a path: no kernel holds that yet", async () => {
+    const lines = [
+      'os.chmod("/var/other/file", 0o600)',
+      'socket.socket(socket.AF_UNIX).connect("/tmp/victim.sock")',
+    ];
+    assert.deepEqual(await tried(limited, lines), all("ok", lines));
   });
 
   it("gets nothing from namespaces of its own", async () => {

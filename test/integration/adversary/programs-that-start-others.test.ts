@@ -126,14 +126,7 @@ const LINES: [what: string, line: string][] = [
 /** What is typed to a program on a terminal so that it starts a shell: when it is there, what, and when that is over. */
 const KEYS: [what: string, line: string, there: RegExp, keys: string, over: RegExp, leave: string][] = [
   ["less", "less /var/app/log", /a line/, `!${START}\r`, /done +\(press RETURN\)/, "\rq"],
-  [
-    "git's pager",
-    "git -C /var/repo show HEAD:big",
-    /\b40\b/,
-    `!${START}\r`,
-    /done +\(press RETURN\)/,
-    "\rq",
-  ],
+  ["git's pager", "git -C /var/repo show HEAD:big", /\b40\b/, `!${START}\r`, /done +\(press RETURN\)/, "\rq"],
   ["vim", "vim -u NONE /var/app/log", /a line/, `:!${START}\r`, /ENTER|returned|Cannot execute/, "\r:q!\r"],
   [
     "python3",

@@ -58,6 +58,7 @@ const SYNTAX: Attempt[] = [
   attempt("$() in double quotes", 'echo "$(id -un)"', RAN, /`\$\(`/),
   attempt("$() within a word", "echo de$(echo plo)y", RAN, /`\$\(`/),
   attempt("a variable", "echo $USER", RAN, /`\$`/),
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: for a shell
   attempt("a variable in braces", "echo ${USER}", RAN, /`\$\{`/),
   attempt("an assignment in front", "LANG=C id -un", RAN, /`=`/),
   attempt("$'…' with a hidden character", "$'\\x69d' -un", RAN, /`\$'`/),

@@ -241,6 +241,33 @@ describe("the prompt", () => {
     assert.ok(recorder.alive);
   });
 
+  it("lets no key make a line longer than a line may be", async () => {
+    const alice = await open();
+    // Cut with Ctrl-U, and put back with each Ctrl-Y.
+    alice.type("x".repeat(31 * 128));
+    alice.type(`\x15${"\x19".repeat(100)}\x01y\r`);
+    await alice.shows(/longer than 4096 characters[\s\S]*> $/);
+    alice.type("echo after\r");
+    await alice.shows(/\r\nafter\r\n/);
+    alice.type("exit\r");
+    await recorder.says("ended", alice.session);
+    const shown = framesOf(alice).filter(({ kind }) => kind === FrameKind.output);
+    assert.ok(Buffer.concat(shown.map(({ data }) => data)).length < 50_000);
+  });
+
+  it("shows lists that are longer than a frame", async () => {
+    const words = Array.from({ length: 1000 }, (_, i) => `service-${i}-${"x".repeat(300)}`);
+    const long = Array.from({ length: 900 }, (_, i) => ({
+      ...{ program: "cat", arguments: [`${i}${"x".repeat(70)}`], description: "y".repeat(200) },
+    }));
+    const alice = await open([...long, { program: "echo", arguments: [{ oneOf: words }] }]);
+    for (const keys of ["echo ", "\t", "\t"]) alice.type(keys);
+    await alice.shows(/service-999-/);
+    alice.type("\x03help\r");
+    await alice.shows(/ {2}exit\r\n[\s\S]*> $/);
+    assert.ok(recorder.alive);
+  });
+
   it("refuses a line without end, and keeps none of it", async () => {
     const alice = await open();
     for (let i = 0; i < 20; i++) alice.type("x".repeat(60_000));

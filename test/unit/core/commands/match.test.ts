@@ -305,7 +305,7 @@ describe("commands that an engagement allows", () => {
     const decision = decided(rulesOf([{ program: "redis-cli" }]), "redis-cli");
     assert.ok(decision.outcome === "refuse");
     assert.equal(decision.code, "program-missing");
-    assert.equal(decision.detail, "`redis-cli` is allowed here, but this host does not have it.");
+    assert.equal(decision.detail, "`redis-cli` is allowed here, but this host cannot run it.");
   });
 
   it("allows nothing without a grant, without rules and without words", () => {
