@@ -23,20 +23,27 @@ static int once(char **where, const struct field *field) {
   return 0;
 }
 
+/* Before the first program is for all of them, behind its file for one; between them is for nobody. */
+static bool nobodys(const struct instructions *to) {
+  return to->count > 1 && to->stages[to->count - 1].file == NULL;
+}
+
 static int take_field(struct instructions *to, size_t index) {
   struct field *field = &to->fields[index];
   struct stage *stage = &to->stages[to->count - 1];
   if (!is_text(field)) return -1;
   switch (field->kind) {
     case 't': return once(&to->terminal, field);
-    case 'f': return once(&stage->file, field);
+    case 'f':
+      stage->own = index;
+      return once(&stage->file, field);
     case 'c': return once(&stage->directory, field);
     case 'a':
       if (stage->arguments == ARGUMENTS_MAX) return -1;
       stage->argv[stage->arguments++] = field->bytes;
       return 0;
-    case 'e': return strchr(field->bytes, '=') == NULL ? -1 : 0;
-    case 'u': return 0;
+    case 'e': return strchr(field->bytes, '=') == NULL || nobodys(to) ? -1 : 0;
+    case 'u': return nobodys(to) ? -1 : 0;
     case 'L':
       stage->layered = true;
       return field->length == 24 ? 0 : -1;

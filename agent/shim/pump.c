@@ -29,7 +29,7 @@ struct pump {
   struct buffer to_recorder, to_child;
   struct buffer *from_recorder;
   struct outward output, error;
-  bool user_eof, child_reaped, status_sent, finishing, gone, recorder_lost;
+  bool user_eof, child_reaped, status_sent, killing, finishing, gone, recorder_lost;
   uint8_t status[2]; /* 0 exit status | 1 signal, value */
 };
 
@@ -73,12 +73,25 @@ static void signal_command(const struct pump *p, int number) {
   if (p->child > 0 && !p->child_reaped && kill(-p->child, number) < 0) kill(p->child, number);
 }
 
+/*
+ * Kills our children, proc_pid_children(5): the command and what it has left behind, in whatever group. Theirs become ours
+ * then (prctl(2), PR_SET_CHILD_SUBREAPER), and are killed when we hear of the death that made them so.
+ */
+static void kill_children(void) {
+  FILE *children = fopen("/proc/thread-self/children", "re");
+  long pid;
+  if (children == NULL) return; /* a kernel without it: then the group was all */
+  while (fscanf(children, "%ld", &pid) == 1) kill((pid_t)pid, SIGKILL);
+  fclose(children);
+}
+
 static void handle_signals(struct pump *p) {
   struct signalfd_siginfo info;
   while (read(p->signals, &info, sizeof info) == sizeof info) {
     int number = (int)info.ssi_signo;
     if (number == SIGCHLD) {
       reap(p);
+      if (p->killing) kill_children();
     } else if (number == SIGWINCH) {
       struct winsize size;
       uint8_t frame[8];
@@ -154,7 +167,7 @@ static int start_next(struct pump *p, const struct frame *frame) {
   buffer_consume(&p->to_child, p->to_child.length);
   p->streams = streams;
   p->child = child;
-  p->child_reaped = p->status_sent = false;
+  p->child_reaped = p->status_sent = p->killing = false;
   set_nonblocking(streams.input);
   set_nonblocking(streams.output);
   set_nonblocking(streams.error);
@@ -183,6 +196,10 @@ static int recorder_frame(struct pump *p, const struct frame *frame) {
     case 'k':
       if (frame->length != 1 || frame->data[0] == 0 || frame->data[0] > SIGRTMAX) return -1;
       signal_command(p, frame->data[0]);
+      if (frame->data[0] == SIGKILL) {
+        p->killing = true;
+        kill_children();
+      }
       return 0;
     case 'm':
       if (frame->length != 0 || !p->streams.direct) return -1;

@@ -78,6 +78,7 @@ struct field {
 struct stage {
   char *file, **argv, *directory;
   size_t arguments, first, end; /* its fields, the layers among them */
+  size_t own; /* of these, from where on the environment is its own: behind its file */
   bool no_new_privileges, layered;
 };
 struct instructions {

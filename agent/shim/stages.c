@@ -24,9 +24,8 @@ static void close_from(unsigned first) {
   for (int fd = (int)first, end = getdtablesize(); fd < end; fd++) close(fd); /* before Linux 5.9 */
 }
 
-static void set_environment(const struct instructions *what) {
-  if (what->clear) clearenv();
-  for (size_t i = 0; i < what->length; i++) {
+static void set_environment(const struct instructions *what, size_t from, size_t end) {
+  for (size_t i = from; i < end; i++) {
     if (what->fields[i].kind == 'u') unsetenv(what->fields[i].bytes);
     if (what->fields[i].kind == 'e' && putenv(what->fields[i].bytes) != 0) fail("cannot set the environment");
   }
@@ -34,6 +33,7 @@ static void set_environment(const struct instructions *what) {
 
 /* Everything that can fail but execv(2) itself. */
 static void prepare(const struct instructions *what, const struct stage *stage) {
+  set_environment(what, stage->own, stage->end);
   if (stage->directory != NULL && chdir(stage->directory) < 0) fail(stage->directory);
   if (stage->no_new_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) fail("cannot give up privileges");
   if (enforce_layers(what->fields + stage->first, stage->end - stage->first) < 0)
@@ -106,7 +106,8 @@ static _Noreturn void run_pipeline(const struct instructions *what) {
 void run_child(const struct instructions *what) {
   signal(SIGPIPE, SIG_DFL);
   close_from(STDERR_FILENO + 1);
-  set_environment(what);
+  if (what->clear) clearenv();
+  set_environment(what, 0, what->stages[0].own);
   if (what->count > 1) run_pipeline(what);
   prepare(what, &what->stages[0]);
   execute(&what->stages[0]);

@@ -150,6 +150,7 @@ describe("fuzz: shim frames", function () {
       file: fc.constant("/bin/sh"),
       arguments: fc.array(argument, { minLength: 1, maxLength: 10 }),
       directory: fc.constantFrom(null, "/srv"),
+      set: fc.constantFrom({}, { A: "b", D: "" }),
       noNewPrivileges: fc.boolean(),
       layers: fc.array(layer, { maxLength: 2 }),
     });

@@ -13,7 +13,8 @@ export interface LinkReader {
   target(path: string): Buffer;
 }
 
-const DISK: LinkReader = {
+/** The host's own. */
+export const DISK: LinkReader = {
   kind(path) {
     const found = lstatSync(path, { throwIfNoEntry: false });
     if (found === undefined) return "missing";

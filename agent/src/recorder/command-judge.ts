@@ -5,9 +5,6 @@ import { hostFiles, programProblem } from "./host-files.ts";
 import type { Refusal } from "./refusal-text.ts";
 import { shellHint } from "./shell-programs.ts";
 
-/** Longest line, in UTF-16 units: an event takes no longer one. */
-export const MAX_LINE = 4096;
-
 /** A grant that allows single commands or files. */
 export type NarrowGrant = Exclude<SessionGrant, { mode: "shell" }>;
 
@@ -41,8 +38,6 @@ export class CommandJudge {
 
   /** A line of blanks is allowed and nothing: `allowed` is null. Never throws. */
   judge(line: string): Judgement {
-    if (line.length > MAX_LINE)
-      return refuse("shell-syntax", `The line is longer than ${MAX_LINE} characters; make it shorter.`);
     const parsed = parseLine(line, { pipes: true });
     if (!parsed.ok) {
       const hint = shellHint(line.trim().split(/\s+/));
@@ -56,11 +51,6 @@ export class CommandJudge {
       if ("ok" in decision) return decision;
       commands.push(decision);
     }
-    if (hasClash(commands))
-      return refuse(
-        "argument-not-allowed",
-        "These commands want different values of one variable, so they cannot be joined by a pipe; give them alone.",
-      );
     const narrowest = (limits: (number | null)[]) => {
       const set = limits.filter((limit) => limit !== null);
       return set.length === 0 ? null : Math.min(...set);
@@ -104,16 +94,4 @@ function refuse(
   usages: string[] = [],
 ): Extract<Judgement, { ok: false }> {
   return { ok: false, refusal: { code, detail, caret, usages } };
-}
-
-/** The programs of a pipeline share one environment (see start-instructions.ts). */
-function hasClash(commands: readonly AllowedCommand[]): boolean {
-  const all = new Map<string, string>();
-  return commands.some(({ rule }) =>
-    Object.entries(rule.environment).some(([name, value]) => {
-      const clashes = all.has(name) && all.get(name) !== value;
-      all.set(name, value);
-      return clashes;
-    }),
-  );
 }

@@ -28,17 +28,15 @@ export function commandStart(
   );
   const stages = commands.map((decision, index): Stage => {
     const { layers = [], noNewPrivileges = true } = confined[index] ?? {};
-    return { ...program(decision), directory: decision.directory, layers, noNewPrivileges };
+    const { directory, rule } = decision;
+    return { ...program(decision), set: rule.environment, directory, layers, noNewPrivileges };
   });
   return {
     instructions: {
       terminal: around.terminal?.path ?? null,
       stages,
       clear: true,
-      set: {
-        ...cleanEnvironment(around),
-        ...Object.assign({}, ...commands.map((one) => one.rule.environment)),
-      },
+      set: cleanEnvironment(around),
       unset: [],
       direct: false,
     },

@@ -1,3 +1,4 @@
+import { constants } from "node:os";
 import { isDeepStrictEqual } from "node:util";
 import type { SessionGrant } from "@sallyport/core/commands/session-grant.ts";
 import type { FileGrant, FileProtocol } from "@sallyport/core/files/file-grant.ts";
@@ -10,7 +11,7 @@ import type { ShimFrame } from "../shim/shim-protocol.ts";
 import { encodeStart, type Stage } from "../shim/start-instructions.ts";
 import type { Ending } from "./command-run.ts";
 import { DirectSink, DirectSource } from "./direct-stream.ts";
-import { type FileRefusalSurroundings, FileRefusals } from "./file-refusals.ts";
+import { type FileRefusalSurroundings, FileRefusals, fileExplanation } from "./file-refusals.ts";
 import { NO_STATUS, Session, type SessionContext } from "./session.ts";
 
 /** Exit status of a stream that is not what it should be. */
@@ -25,7 +26,7 @@ export interface Transfer {
   environment: Record<string, string>;
   filter(outputs: FilterOutputs): StreamFilter & {
     /** What it may do from now on; without this, any change ends the session. */
-    regrant?(grants: readonly FileGrant[]): void;
+    regrant?(grants: readonly FileGrant[], explanation: string): void;
   };
   /** What refusals name. */
   refusals: FileRefusalSurroundings;
@@ -44,13 +45,13 @@ export class FilesSession extends Session {
   #fromServer: DirectSource | undefined;
   #toServer: DirectSink | undefined;
   #outcome: Ending | undefined;
-  #grant: SessionGrant;
+  #granted: readonly FileGrant[];
   #ending = false;
 
   constructor(context: SessionContext, transfer: Transfer) {
     super(context);
     this.#transfer = transfer;
-    this.#grant = context.ticket.grant;
+    this.#granted = transfer.refusals.grants;
     this.#refusals = new FileRefusals(transfer.refusals, (text) => this.message(text));
     this.#filter = transfer.filter({
       toServer: (bytes) => this.#toServer?.write(bytes),
@@ -73,13 +74,16 @@ export class FilesSession extends Session {
 
   override grantChanged(grant: SessionGrant): void {
     // An agent that has begun anew tells what it has told before.
-    if (grant.mode === "shell" || isDeepStrictEqual(grant, this.#grant)) return;
-    this.#grant = grant;
+    if (grant.mode === "shell" || isDeepStrictEqual(grant.files, this.#granted)) return;
     const { files } = grant;
+    this.#granted = files;
     const { protocol } = this.#transfer;
     const granted = files.length > 0 && files.every(({ protocols }) => protocols.includes(protocol));
     if (granted && this.#filter.regrant !== undefined) {
-      this.#filter.regrant(settleGrants(files));
+      this.#filter.regrant(
+        settleGrants(files),
+        fileExplanation({ ...this.#transfer.refusals, grants: files }),
+      );
       return;
     }
     this.message("\nsallyport: Your engagement's files have changed. This session ends now.\n");
@@ -90,6 +94,9 @@ export class FilesSession extends Session {
   override end(how: Ending): void {
     if (this.over || this.#ending) return;
     this.#ending = true;
+    // What it was told before it would do all the same, and its log would be read by nobody.
+    if (this.#outcome === undefined)
+      this.context.connection.send("k", Uint8Array.of(constants.signals.SIGTERM));
     this.release();
     this.#filter.end();
     const settled = this.#filter.settled?.();
@@ -132,6 +139,7 @@ export class FilesSession extends Session {
   }
 
   #started(data: Buffer): void {
+    if (this.#ending) return;
     const { ticket, connection } = this.context;
     const [input, output] = [data.readUInt32BE(4), data.readUInt32BE(8)];
     // The shim is who holds the other end of this connection: it lives as long as that does.

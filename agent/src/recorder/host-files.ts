@@ -1,8 +1,8 @@
-import { lstatSync, realpathSync, statSync } from "node:fs";
-import { dirname, isAbsolute, join } from "node:path";
+import { lstatSync, statSync } from "node:fs";
+import { isAbsolute, join } from "node:path";
 import { PROGRAM_PATH } from "@sallyport/core/commands/command-rule.ts";
 import type { HostFiles } from "@sallyport/core/commands/match.ts";
-import { realPath } from "../files/real-path.ts";
+import { DISK, type LinkReader, realPath } from "../files/real-path.ts";
 
 /** Anybody but the owner may change it. */
 const WRITABLE_BY_OTHERS = 0o022;
@@ -25,28 +25,33 @@ export function programProblem(name: string): string {
   return "Others than root could change it, or it is no executable file; tell the host's administrators.";
 }
 
-/** An executable file that only root can change or replace: an account could put anything into another. */
+/**
+ * An executable file that only root can change or replace: an account could put anything into another. Every directory and
+ * every symbolic link on the way to it is looked at, for who may turn a link chooses the program, and may do so after we looked.
+ */
 function isProgram(path: string): boolean {
-  try {
-    const real = realpathSync.native(path);
-    const found = statSync(real);
-    const { mode, uid } = found;
-    if (!found.isFile() || (mode & EXECUTABLE) === 0) return false;
-    return uid === 0 && (mode & WRITABLE_BY_OTHERS) === 0 && parents(real).every(isRoots);
-  } catch {
-    return false;
-  }
+  const real = isRoots("/") ? realPath(path, ROOTS) : null;
+  if (real === null) return false;
+  const found = statSync(real, { throwIfNoEntry: false });
+  if (found === undefined || !found.isFile() || (found.mode & EXECUTABLE) === 0) return false;
+  return found.uid === 0 && (found.mode & WRITABLE_BY_OTHERS) === 0;
 }
 
-function parents(path: string): string[] {
-  const parent = dirname(path);
-  return parent === path ? [] : [parent, ...parents(parent)];
-}
+/** The disk, as far as only root can change it. */
+const ROOTS: LinkReader = {
+  ...DISK,
+  kind(path) {
+    if (!isRoots(path)) throw new Error("others than root could change it");
+    return DISK.kind(path);
+  },
+};
 
-/** Root's directory, which a group may write to at most: /usr/local/bin is `staff`'s on Debian. */
-function isRoots(directory: string): boolean {
-  const { mode, uid } = statSync(directory);
-  return uid === 0 && (mode & 0o002) === 0;
+/** What is no directory is root's, a directory no other's to write to; but /usr/local/bin, which is `staff`'s on Debian. */
+function isRoots(path: string): boolean {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return true;
+  const others = /^\/usr\/local(\/|$)/.test(path) ? 0o002 : WRITABLE_BY_OTHERS;
+  return found.uid === 0 && (!found.isDirectory() || (found.mode & others) === 0);
 }
 
 function isThere(path: string): boolean {

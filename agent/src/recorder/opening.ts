@@ -1,9 +1,10 @@
+import { MAX_LINE } from "@sallyport/core/commands/parse-line.ts";
 import type { SessionEvent } from "@sallyport/core/commands/session-event.ts";
 import type { FileProtocol } from "@sallyport/core/files/file-grant.ts";
 import { landlockAbi } from "../confinement/confine.ts";
 import { fileProtocolOf, SFTP_SERVERS } from "../files/file-protocol.ts";
 import type { Ticket } from "../recorders/control-messages.ts";
-import { type Allowed, CommandJudge, MAX_LINE, type NarrowGrant } from "./command-judge.ts";
+import { type Allowed, CommandJudge, type NarrowGrant } from "./command-judge.ts";
 import {
   noCommandText,
   noTransferText,

@@ -1,6 +1,6 @@
 import { createInterface, type Interface } from "node:readline";
 import { Readable, Writable } from "node:stream";
-import { MAX_LINE } from "./command-judge.ts";
+import { MAX_LINE } from "@sallyport/core/commands/parse-line.ts";
 
 /** What one call of `type` takes at most: each key may draw a whole line again. */
 const SLICE = 128;

@@ -1,9 +1,10 @@
+import { MAX_LINE } from "@sallyport/core/commands/parse-line.ts";
 import type { SessionGrant } from "@sallyport/core/commands/session-grant.ts";
 import { FrameKind } from "@sallyport/core/recording/frame.ts";
 import { printable } from "@sallyport/core/terminal-text.ts";
 import { landlockAbi } from "../confinement/confine.ts";
 import type { ShimFrame } from "../shim/shim-protocol.ts";
-import { type Allowed, CommandJudge, MAX_LINE } from "./command-judge.ts";
+import { type Allowed, CommandJudge } from "./command-judge.ts";
 import type { CommandRun, Ending } from "./command-run.ts";
 import { refusedEvent, surroundings } from "./opening.ts";
 import { complete } from "./prompt-completion.ts";

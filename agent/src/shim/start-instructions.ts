@@ -5,7 +5,7 @@ import { MAX_SHIM_FRAME, shimFrame } from "./shim-protocol.ts";
  *
  *   t terminal          path of the session's terminal (pipes without one)
  *   E clear             empty: the environment is emptied before the `e` fields
- *   u NAME, e NAME=v    unset, set; for all stages
+ *   u NAME, e NAME=v    unset, set; for all stages here, and for one alone behind its `f`
  *   D direct            empty: the child's standard input and output are not pumped by the shim, see below; of its
  *                       standard error the recorder is told, and shows it by `t`
  *   then for each stage of a pipeline, the first without its `|`:
@@ -25,7 +25,8 @@ import { MAX_SHIM_FRAME, shimFrame } from "./shim-protocol.ts";
  * More frames than before:
  *   recorder → shim   y  no child yet: pump what is typed; an `x` follows later (a prompt)
  *                     x  may come again after the `w` of the child before
- *                     k  signal number (1 byte) for the child's process group
+ *                     k  signal number (1 byte) for the child's process group; SIGKILL also for what has left it, now and
+ *                        until the next child
  *                     t, z may come instead of the first `x`: a session that is refused
  *   shim → recorder   c  the child has been started; with `D`: its pid and our ends of its standard input and output, as
  *                        3 × u32 (descriptor numbers of the shim: the recorder takes them, and the shim's 0 and 1, by
@@ -49,6 +50,8 @@ export interface Stage {
   arguments: (string | Uint8Array)[];
   /** Where it runs; null leaves it where sshd put the session. */
   directory: string | null;
+  /** Set for it alone, over what is set for all. */
+  set?: Record<string, string>;
   noNewPrivileges: boolean;
   layers: LandlockLayer[];
 }
@@ -90,6 +93,7 @@ export function encodeStart(start: StartInstructions): Buffer {
     if (stage.arguments.length > MAX_STAGE_ARGUMENTS) throw new RangeError("too many arguments");
     if (index > 0) add("|");
     add("f", stage.file);
+    for (const [name, value] of Object.entries(stage.set ?? {})) add("e", `${name}=${value}`);
     for (const argument of stage.arguments) add("a", argument);
     if (stage.directory !== null) add("c", stage.directory);
     if (stage.noNewPrivileges) add("N");

@@ -2,8 +2,8 @@ import { initialAt, insideDoubleQuotes, notACommand, operatorAt, unfitIn } from 
 
 export { caretText } from "./caret-text.ts";
 
-/** In UTF-16 units. */
-const MAX_LINE = 8192;
+/** Longest line, in UTF-16 units: an event takes no longer one. */
+export const MAX_LINE = 4096;
 const MAX_WORDS = 1000;
 const MAX_STAGES = 10;
 

@@ -1,4 +1,4 @@
-import { type CommandGrant, type CommandRule, ruleName } from "../commands/command-rule.ts";
+import { type CommandGrant, ruleName } from "../commands/command-rule.ts";
 import { type CommandDecision, CommandRules } from "../commands/match.ts";
 import { caretText, parseLine } from "../commands/parse-line.ts";
 import type { SessionGrant } from "../commands/session-grant.ts";
@@ -17,9 +17,6 @@ interface Admitted {
   others: string[];
   assumed: string[];
 }
-
-/** Longest line in UTF-16 units, as a host has it. */
-const MAX_LINE = 4096;
 
 /** What becomes of the command in a session that was admitted. */
 export function judgeCommand(question: PolicyQuestion, admitted: Admitted): PolicyAnswer {
@@ -52,8 +49,6 @@ type Refuse = (code: string, detail: string, more?: Partial<RefusedAnswer>) => R
 function wordsOf(command: PolicyQuestion["command"], refuse: Refuse): string[][] | RefusedAnswer {
   if (command === null) return [];
   if (typeof command !== "string") return [[...command]];
-  if (command.length > MAX_LINE)
-    return refuse("shell-syntax", `The line is longer than ${MAX_LINE} characters; make it shorter.`);
   const line = parseLine(command, { pipes: true });
   if (!line.ok) return refuse("shell-syntax", line.message, { caret: caretText(command, line.offset) });
   return line.stages.map((words) => words.map(({ text }) => text));
@@ -93,27 +88,11 @@ function judgeStages(
       );
     commands.push(decision);
   }
-  const clash = clashOf(commands.map(({ rule }) => rule));
-  if (clash !== null)
-    return refuse(
-      "argument-not-allowed",
-      `the commands of a pipe share one environment, and want different values of ${clash}`,
-    );
   // A host's own policy may have taken rules out, so that places in the list are not those of the file.
   const texts = written?.rules.map((rule) => JSON.stringify(rule)) ?? [];
   const paths = rulePaths(policy, place);
   const stages = commands.map((one) => stageOf(one, paths[texts.indexOf(JSON.stringify(one.rule))] ?? null));
   return allowed(admitted, "commands", stages);
-}
-
-/** A variable that rules of one pipe set differently; the programs of a pipe have one environment on a host. */
-function clashOf(rules: readonly CommandRule[]): string | null {
-  const all = new Map<string, string>();
-  for (const [name, value] of rules.flatMap(({ environment }) => Object.entries(environment))) {
-    if ((all.get(name) ?? value) !== value) return name;
-    all.set(name, value);
-  }
-  return null;
 }
 
 function allowed(

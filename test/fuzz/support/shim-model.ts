@@ -50,6 +50,7 @@ export function instructionsIn(bytes: Buffer): string | null {
     else if (kind === "|" && last.file !== null && last.argv.length > 0 && programs.length < 16)
       programs.push(program());
     else if (!(kind === "u" || (kind === "e" && value.includes("=")))) return null;
+    else if (programs.length > 1 && last.file === null) return null;
   }
   if (programs.some(({ file, argv }) => file === null || argv.length === 0)) return null;
   const said = programs.map(({ file, directory, argv, confined, layers }) => {

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { statSync } from "node:fs";
 import { dirname } from "node:path";
 import type { FileDirectory, FileGrant } from "@sallyport/core/files/file-grant.ts";
@@ -10,10 +11,10 @@ import {
 } from "../prepared-transfer.ts";
 import { parseRsyncArguments, type RsyncArguments } from "./rsync-arguments.ts";
 import { RsyncFilter } from "./rsync-filter.ts";
-import { LOG_FORMAT } from "./rsync-log.ts";
+import { logFormat } from "./rsync-log.ts";
 
 /** rsync's log goes where its warnings go: no file has to be made that the account could write to. */
-const LOG = ["--log-file=/proc/self/fd/2", `--log-file-format=${LOG_FORMAT}`];
+const LOG_FILE = "--log-file=/proc/self/fd/2";
 
 /** They read what is there, or put it elsewhere first. */
 const READING = ["append", "fuzzy", "partial-dir", "temp-dir"];
@@ -46,13 +47,15 @@ export function prepareRsync(
       detail: `The option --${reading} of rsync is not allowed here: nothing may be read where it writes.`,
     };
   const { maxFileSize } = places;
+  const mark = randomBytes(8).toString("hex");
   return {
     protocol: "rsync",
     program: "rsync",
     argv: [
       ...["rsync", "--server", ...(parsed.direction === "read" ? ["--sender"] : [])],
-      ...[...LOG, ...own(parsed, maxFileSize, places.readable)],
       ...parsed.options.filter((option) => !option.startsWith("--max-size=") || maxFileSize === null),
+      // Of two that contradict one another, rsync takes the later.
+      ...[LOG_FILE, `--log-file-format=${logFormat(mark)}`, ...own(parsed, maxFileSize, places.readable)],
       ...directories.map(({ option, path }) => `--${option}=${path}`),
       ...[".", ...parsed.paths.map((said, i) => passed(said, paths[i] ?? "/", parsed, places.home))],
     ],
@@ -66,6 +69,7 @@ export function prepareRsync(
         base: parsed.direction === "read" ? "/" : destination,
         directories: places.directories.map(({ path }) => path),
         maxFileSize,
+        mark,
       }),
   };
 }

@@ -1,6 +1,6 @@
 import type { Direction } from "../prepared-transfer.ts";
 import type { FilterOutputs, StreamFilter } from "../stream-filter.ts";
-import { type RsyncLogEntry, readLogLine } from "./rsync-log.ts";
+import { logLines, type RsyncLogEntry, readLogLine } from "./rsync-log.ts";
 import { TransferredFiles } from "./transferred-files.ts";
 
 /** A line of rsync's log has two names at most, each escaped. */
@@ -14,6 +14,8 @@ export interface RsyncPlace {
   /** The real directories that it is confined to. */
   directories: readonly string[];
   maxFileSize: number | null;
+  /** What entries of its log begin with ({@link logFormat}). */
+  mark: string;
 }
 
 /**
@@ -23,11 +25,13 @@ export interface RsyncPlace {
 export class RsyncFilter implements StreamFilter {
   readonly #outputs: FilterOutputs;
   readonly #files: TransferredFiles;
+  readonly #mark: string;
   #line = "";
   #heard = false;
 
   constructor(outputs: FilterOutputs, place: RsyncPlace) {
     this.#outputs = outputs;
+    this.#mark = place.mark;
     this.#files = new TransferredFiles(outputs, place);
   }
 
@@ -42,9 +46,12 @@ export class RsyncFilter implements StreamFilter {
   fromServerError(bytes: Buffer): Buffer {
     const lines = (this.#line + bytes.toString("latin1")).split("\n");
     this.#line = lines.pop() ?? "";
-    if (this.#line.length > MAX_LINE) lines.push(this.#line.slice(0, MAX_LINE));
-    if (this.#line.length > MAX_LINE) this.#line = "";
-    const shown = lines.filter((line) => !this.#serve(line));
+    const shown = lines.flatMap((line) => logLines(line, this.#mark)).filter((line) => !this.#serve(line));
+    if (this.#line.length > MAX_LINE) {
+      // rsync's own lines are shorter: a file's could be hidden in what the contractor's rsync has it say.
+      this.#line = "";
+      this.#outputs.broken("rsync's log cannot be followed.");
+    }
     return Buffer.from(shown.map((line) => `${line}\n`).join(""), "latin1");
   }
 
@@ -60,7 +67,7 @@ export class RsyncFilter implements StreamFilter {
 
   /** True for a line of the log. */
   #serve(text: string): boolean {
-    const line = readLogLine(text);
+    const line = readLogLine(text, this.#mark);
     if (line === null) return false;
     this.#heard = true;
     if (line.kind === "entry") this.#entry(line.entry);

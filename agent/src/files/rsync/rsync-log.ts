@@ -4,8 +4,14 @@
  * and a `\#` before digits, as `\#ooo`, so that no name makes a line or a `//`.
  */
 
-/** For `--log-file-format`; fields between what no cleaned path contains. */
-export const LOG_FORMAT = "%o//%l//%i//%f//%n%L";
+/**
+ * For `--log-file-format`; fields between what no cleaned path contains. A contractor's rsync can send messages, which
+ * come to stand in the log too: only what begins with `mark`, which it cannot know, is an entry. Where `mark` is not at the
+ * end as well, the line was too long for rsync (2 KB), which then leaves its end out, and the newline.
+ */
+export function logFormat(mark: string): string {
+  return `${mark}//%o//%l//%i//%f//%n%L//${mark}`;
+}
 
 /** An entry that rsync has moved or removed. */
 export interface RsyncLogEntry {
@@ -21,6 +27,8 @@ export interface RsyncLogEntry {
   directory: boolean;
   /** Where a symbolic link points, or what a hard link is another name of. */
   target: string | null;
+  /** Of the path, this is only the beginning. */
+  cut: boolean;
 }
 
 export type RsyncLogLine =
@@ -29,27 +37,39 @@ export type RsyncLogLine =
   | { kind: "note"; text: string }
   | { kind: "no-log" };
 
-const PREFIX = /^\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d \[(\d{1,10})\] /;
-const ENTRY = /^(send|recv|del\.)\/\/(\d{1,18})\/\/(.{11})\/\/(.+?)\/\/(.*)$/;
-const NO_LOG = /failed to open log-?file|[Ii]gnoring "log file"/;
+const BEGINNING = /\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d \[(\d{1,10})\] /;
+const PREFIX = new RegExp(`^${BEGINNING.source}`);
+const ENTRY = /^(send|recv|del\.)\/\/(\d{1,18})\/\/(.{11})\/\/(.+?)(?:\/\/(.*))?$/;
+const NO_LOG = /^rsync: (\[\w+\] )?failed to open log-?file|^[Ii]gnoring "log file"/;
+
+/** The lines that a line is, where one before lost its newline. */
+export function logLines(line: string, mark: string): string[] {
+  return line.includes(mark)
+    ? line.split(new RegExp(`(?=${BEGINNING.source.replace("(", "(?:")}${mark}//)`))
+    : [line];
+}
 
 /** Reads one line of standard error, without its end; null for one that is not the log's. Letters are bytes (Latin-1). */
-export function readLogLine(line: string): RsyncLogLine | null {
-  if (NO_LOG.test(line)) return { kind: "no-log" };
+export function readLogLine(line: string, mark: string): RsyncLogLine | null {
   const prefix = PREFIX.exec(line);
-  if (prefix === null) return null;
+  if (prefix === null) return NO_LOG.test(line) ? { kind: "no-log" } : null;
   const text = line.slice(prefix[0].length);
-  const found = ENTRY.exec(text);
-  if (found !== null) return { kind: "entry", entry: entryOf(Number(prefix[1]), found) };
+  if (text.startsWith(`${mark}//`)) {
+    const entry = readEntry(Number(prefix[1]), text.slice(mark.length + 2), `//${mark}`);
+    return entry === null ? { kind: "note", text } : { kind: "entry", entry };
+  }
   const tooLarge = /^(.+) is over max-size$/.exec(text);
   if (tooLarge !== null) return { kind: "too-large", path: unescaped(tooLarge[1] ?? "") };
   return { kind: "note", text };
 }
 
-function entryOf(
-  pid: number,
-  [, operation, size, change = "", path = "", rest = ""]: RegExpExecArray,
-): RsyncLogEntry {
+function readEntry(pid: number, text: string, end: string): RsyncLogEntry | null {
+  const whole = text.endsWith(end);
+  // What another message began behind one without an end is not of its name.
+  const fields = whole ? text.slice(0, -end.length) : text.replace(new RegExp(`${BEGINNING.source}.*$`), "");
+  const [found, operation, size, change = "", path = "", name] = ENTRY.exec(fields) ?? [];
+  if (found === undefined) return null;
+  const rest = whole ? (name ?? "") : "";
   const [, target] = / (?:->|=>) (.*)$/.exec(change[1] === "L" || change[0] === "h" ? rest : "") ?? [];
   return {
     operation: operation as RsyncLogEntry["operation"],
@@ -59,6 +79,7 @@ function entryOf(
     path: unescaped(path),
     directory: operation === "del." ? rest.endsWith("/") : change[1] === "d",
     target: target === undefined ? null : unescaped(target).toString("utf8"),
+    cut: name === undefined,
   };
 }
 

@@ -12,6 +12,8 @@ const MAX_WAITING = 100_000;
 /** How long the end of a session waits for digests: this, and the time to read what is left at so many bytes a second. */
 const PATIENCE_MS = 5_000;
 const READING_RATE = 100e6;
+/** rsync's log has 2 KB for an entry. */
+const CUT = "its name is too long for rsync's log: this is the beginning";
 /** A directory that is there already and got its times: of no interest. */
 const ONLY_TIMES = /^\.d[.t]+$/;
 
@@ -82,6 +84,10 @@ export class TransferredFiles {
   }
 
   #read(entry: RsyncLogEntry, operation: "read" | "write"): void {
+    if (entry.cut) {
+      this.#tell(entry, operation);
+      return;
+    }
     if (this.#waiting >= MAX_WAITING) {
       this.#tell(entry, operation, "so many files at once are not read again");
       return;
@@ -107,7 +113,7 @@ export class TransferredFiles {
     });
   }
 
-  #tell(entry: RsyncLogEntry, operation: FileEvent["operation"], detail = ""): void {
+  #tell(entry: RsyncLogEntry, operation: FileEvent["operation"], detail = entry.cut ? CUT : ""): void {
     this.#event(operation, this.#path(entry.path), { target: entry.target, detail });
   }
 

@@ -8,7 +8,6 @@ import {
   refused,
   unknownHandle,
 } from "./decision.ts";
-import type { FileEvent } from "./open-file.ts";
 import { OpenFile } from "./open-file.ts";
 import { ATTRIBUTE, MAX_HANDLE, SSH_FX } from "./protocol.ts";
 import { has, type RequestAttributes } from "./request-fields.ts";
@@ -97,7 +96,7 @@ export function setAttributes(which: "entry" | "follow"): Decider {
     if (path === null || !access.mayWrite(path)) return notAllowed("set-attributes", asked, access, path);
     return (
       forbidden(attributes, asked, access, path, access.maxFileSize(path)) ??
-      change(setting(path, attributes), withoutSetuid(packet, attributes))
+      setting(path, attributes, packet)
     );
   };
 }
@@ -111,8 +110,7 @@ export const setAttributesOfHandle: Decider = (fields, { access, handle }, packe
   if (!access.mayWrite(path)) return notAllowed("set-attributes", path, access, path);
   const no = forbidden(attributes, path, access, path, on.maxSize);
   if (no !== null) return no;
-  if (attributes.size !== null) on.changed();
-  return change(setting(path, attributes), withoutSetuid(packet, attributes));
+  return setting(path, attributes, packet);
 };
 
 function forbidden(
@@ -130,7 +128,8 @@ function forbidden(
   return null;
 }
 
-function setting(path: string, { flags, size, permissions }: RequestAttributes): FileEvent {
+function setting(path: string, attributes: RequestAttributes, packet: Buffer): Decision {
+  const { flags, size, permissions } = attributes;
   const mode = permissions === null ? null : (permissions & 0o7777 & ~SETUID_SETGID).toString(8);
   const parts = [
     size === null ? null : `size ${size}`,
@@ -138,7 +137,9 @@ function setting(path: string, { flags, size, permissions }: RequestAttributes):
     has(flags, ATTRIBUTE.ACMODTIME) ? "times" : null,
   ];
   const detail = parts.filter((part) => part !== null).join(", ");
-  return fileEvent("set-attributes", path, { detail });
+  const event = fileEvent("set-attributes", path, { detail });
+  const changed = withoutSetuid(packet, attributes);
+  return { pass: { kind: "change", event, resizes: size !== null }, ...(changed && { changed }) };
 }
 
 /** The packet without the setuid and setgid bits; undefined where it has none. */

@@ -24,7 +24,7 @@ import { MalformedRequest, RequestFields } from "./request-fields.ts";
 
 const DECIDERS: ReadonlyMap<number, Decider> = new Map<number, Decider>([
   [SSH_FXP.OPEN, open],
-  [SSH_FXP.CLOSE, onHandle((handle) => ({ kind: "close", handle }))],
+  [SSH_FXP.CLOSE, onHandle((handle) => ({ kind: "close", handle }), { revoked: true })],
   [SSH_FXP.READ, read],
   [SSH_FXP.LSTAT, see("entry")],
   [SSH_FXP.STAT, see("follow")],

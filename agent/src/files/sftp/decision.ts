@@ -94,12 +94,14 @@ export function notAllowed(
   return { refuse: SSH_FX.PERMISSION_DENIED, text: `Sallyport: ${why}.`, event };
 }
 
-/** Decides about requests that have a handle and nothing else. */
-export function onHandle(expected: (handle: Handle) => Expected): Decider {
+/** Decides about requests that have a handle and nothing else; `revoked`: also where it is good for nothing else. */
+export function onHandle(expected: (handle: Handle) => Expected, { revoked = false } = {}): Decider {
   return (fields, around) => {
     const handle = around.handle(fields.bytes(MAX_HANDLE));
     fields.end();
-    return handle === undefined ? unknownHandle() : { pass: expected(handle) };
+    return handle === undefined || (handle.revoked && !revoked)
+      ? unknownHandle()
+      : { pass: expected(handle) };
   };
 }
 

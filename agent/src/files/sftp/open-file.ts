@@ -32,11 +32,13 @@ export class OpenFile {
   readonly path: string;
   readonly mode: OpenMode;
   /** Largest size that it may get. */
-  readonly maxSize: number;
+  maxSize: number;
   readonly #read = new ContentDigest();
   readonly #write = new ContentDigest();
   #bytesRead = 0;
   #bytesWritten = 0;
+  /** Something was to be written, whatever came of it. */
+  #writeAsked = false;
   /** The smallest offset at which nothing was found any more, and what size the host last said. */
   #end: number | undefined;
   #size: number | undefined;
@@ -73,6 +75,7 @@ export class OpenFile {
   }
 
   writeStarts(offset: number): void {
+    this.#writeAsked = true;
     this.#write.startAt(offset);
   }
 
@@ -98,7 +101,7 @@ export class OpenFile {
   /** What is to be told of it when it is closed; `cut` says why it was not. */
   events(cut: string | null): FileEvent[] {
     const events: FileEvent[] = [];
-    if (this.mode.writes && (this.#bytesWritten > 0 || this.#bytesRead === 0)) {
+    if (this.mode.writes && (this.#writeAsked || this.mode.fresh || this.#bytesRead === 0)) {
       const sha256 = this.#write.finish();
       const partly = "no digest: not written in order from the first byte to the last";
       events.push(this.#event("write", this.#bytesWritten, sha256, sha256 === null ? partly : "", cut));

@@ -21,8 +21,8 @@ export type Expected =
   | { kind: "read"; file: OpenFile; offset: number; length: number }
   | { kind: "write"; file: OpenFile; length: number }
   | { kind: "fstat"; file: OpenFile }
-  /** Something is changed: told with its result, and what else is to be done about it. */
-  | { kind: "change"; event: FileEvent };
+  /** Something is changed: told with its result. `resizes`: a file gets another size. */
+  | { kind: "change"; event: FileEvent; resizes?: boolean };
 
 /** A request that waits for its answer: the host's, or ours behind the host's earlier ones. */
 export type Pending = { id: number; expected: Expected } | { id: number; answer: Buffer };

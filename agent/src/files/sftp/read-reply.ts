@@ -52,7 +52,8 @@ function ofStatus(code: number, expected: Expected): ReplyOutcome {
     case "close":
       return { events: closed(expected.handle, ok ? null : statusText(code)) };
     case "read":
-      if (code === SSH_FX.EOF) expected.file.endAt(expected.offset);
+      // Where nothing was asked for, there is nothing, end or not.
+      if (code === SSH_FX.EOF) expected.length > 0 && expected.file.endAt(expected.offset);
       else expected.file.failed(statusText(code));
       return { events: [] };
     case "write":

@@ -3,7 +3,7 @@ import { FileAccess, type FileSurroundings } from "../file-access.ts";
 import type { FilterOutputs, StreamFilter } from "../stream-filter.ts";
 import { decideRequest } from "./decide-request.ts";
 import { decideWrite, WRITE_HEAD } from "./decide-write.ts";
-import type { Decision } from "./decision.ts";
+import { type Decision, fileEvent } from "./decision.ts";
 import { OpenFile } from "./open-file.ts";
 import { MAX_WANTED, PacketStream, type PacketVerdict } from "./packet-stream.ts";
 import { type Expected, type Handle, type Pending, PendingRequests } from "./pending.ts";
@@ -31,7 +31,7 @@ export class SftpFilter implements StreamFilter {
   readonly #replies: PacketStream;
   readonly #pending = new PendingRequests();
   readonly #handles = new Map<string, Handle>();
-  readonly #explanation: string;
+  #explanation: string;
   readonly #told = new Set<string>();
   #initialised = false;
   #broken = false;
@@ -81,16 +81,26 @@ export class SftpFilter implements StreamFilter {
   }
 
   /** The grants have changed: what is open and no longer allowed can only be closed. */
-  regrant(grants: readonly FileGrant[]): void {
-    const access = new FileAccess(grants, this.#surroundings);
-    this.#access = access;
-    for (const handle of this.#handles.values()) {
-      const { path } = handle;
-      handle.revoked ||=
-        handle instanceof OpenFile
-          ? (handle.mode.reads && !access.mayRead(path)) || (handle.mode.writes && !access.mayWrite(path))
-          : !access.holds(path);
+  regrant(grants: readonly FileGrant[], explanation = ""): void {
+    this.#access = new FileAccess(grants, this.#surroundings);
+    this.#explanation = explanation;
+    for (const handle of this.#handles.values()) this.#hold(handle);
+  }
+
+  /** What may be done with an open file by the grants as they are now. */
+  #hold(handle: Handle): void {
+    const access = this.#access;
+    const { path } = handle;
+    if (!(handle instanceof OpenFile)) {
+      handle.revoked ||= !access.holds(path);
+      return;
     }
+    const { reads, writes, append } = handle.mode;
+    const maxSize = access.maxFileSize(path);
+    // Where the host appends, nobody can count.
+    const uncounted = append && handle.maxSize === Infinity && maxSize !== Infinity;
+    handle.revoked ||= (reads && !access.mayRead(path)) || (writes && !access.mayWrite(path)) || uncounted;
+    handle.maxSize = maxSize;
   }
 
   end(): void {
@@ -105,6 +115,10 @@ export class SftpFilter implements StreamFilter {
   #unanswered(expected: Expected): void {
     const cut = "the session ended before the host had answered";
     if (expected.kind === "change") this.#outputs.event({ ...expected.event, result: "failed", detail: cut });
+    else if (expected.kind === "open")
+      this.#outputs.event(
+        fileEvent(expected.mode.writes ? "write" : "read", expected.path, { result: "failed", detail: cut }),
+      );
     else if (expected.kind === "close" && expected.handle instanceof OpenFile)
       for (const event of expected.handle.events(cut)) this.#outputs.event(event);
   }
@@ -126,6 +140,8 @@ export class SftpFilter implements StreamFilter {
     const { pass, changed } = decision;
     if (pass.kind === "close") this.#handles.delete(handleName(packet));
     else if (pass.kind === "write") this.#writing = pass.file;
+    else if (pass.kind === "change" && pass.resizes === true)
+      for (const file of this.#writersOf(pass.event.path)) file.changed();
     return this.#expect(id, pass) === "drop" ? "drop" : (changed ?? "pass");
   }
 
@@ -176,9 +192,25 @@ export class SftpFilter implements StreamFilter {
     const outcome = first !== undefined && "expected" in first ? readReply(packet, length, first) : null;
     if (outcome === null) return this.#break("The host's SFTP server answers what was not asked.");
     for (const event of outcome.events) this.#outputs.event(event);
-    if (outcome.opened !== undefined) this.#handles.set(outcome.opened.name, outcome.opened.handle);
+    if (outcome.opened !== undefined) this.#opened(outcome.opened.name, outcome.opened.handle);
     this.#reading = outcome.reading ?? null;
     return "pass";
+  }
+
+  #opened(name: string, handle: Handle): void {
+    // The grants may have changed since it was asked for.
+    this.#hold(handle);
+    this.#handles.set(name, handle);
+    if (!(handle instanceof OpenFile) || !handle.mode.writes) return;
+    // What one of two writes is not what is in the file.
+    const writers = this.#writersOf(handle.path);
+    if (writers.length > 1) for (const file of writers) file.changed();
+  }
+
+  #writersOf(path: string): OpenFile[] {
+    return [...this.#handles.values()].filter(
+      (one): one is OpenFile => one instanceof OpenFile && one.mode.writes && one.path === path,
+    );
   }
 
   #replied(flush: () => void): void {

@@ -86,6 +86,21 @@ describe("a session of an engagement that allows single commands", () => {
     assert.deepEqual(startField(start, "a").map(String), ["cat", "/etc/hosts", "wc", "-l"]);
   });
 
+  it("keeps what a rule sets from the other programs of a pipe", async () => {
+    const grant = commands(
+      { program: "cat", arguments: ["/etc/hosts"], environment: { POSIXLY_CORRECT: "1" } },
+      { program: "wc", environment: { POSIXLY_CORRECT: "2", LESSSECURE: "1" } },
+    );
+    const { shim } = await open(grant, "cat /etc/hosts | wc");
+    const start = await started(shim);
+    const pipe = start.indexOf("|\0\0\0\0");
+    const [first, second] = [start.subarray(0, pipe), start.subarray(pipe)].map((stage) =>
+      startField(stage, "e").map(String),
+    );
+    assert.ok(first?.includes("POSIXLY_CORRECT=1") && first.some((one) => one.startsWith("PATH=")));
+    assert.deepEqual(second, ["POSIXLY_CORRECT=2", "LESSSECURE=1"]);
+  });
+
   it("runs a command as another account by sudo, without what would keep sudo from working", async () => {
     const grant = commands({ program: "cat", arguments: ["/etc/shadow"], runAs: "root" });
     const { shim } = await open(grant, "cat /etc/shadow");

@@ -3,6 +3,7 @@ import {
   chmodSync,
   chownSync,
   copyFileSync,
+  lchownSync,
   mkdirSync,
   mkdtempSync,
   rmSync,
@@ -42,6 +43,7 @@ describe("the host's files, for decisions", () => {
     ["nobody who may execute it", (path) => chmodSync(path, 0o644)],
     ["a directory of another owner", () => chownSync(directory, 1234, 0)],
     ["a directory that all may write to", () => chmodSync(directory, 0o777)],
+    ["a directory that a group may write to", () => chmodSync(directory, 0o775)],
   ];
   for (const [what, spoil] of spoilt) {
     it(`runs no program with ${what}`, () => {
@@ -53,6 +55,23 @@ describe("the host's files, for decisions", () => {
       assert.match(programProblem(path), /administrators/);
     });
   }
+
+  it("runs no program by a link that others than root could turn", () => {
+    const place = join(directory, "place");
+    const link = join(place, "deploy");
+    mkdirSync(place);
+    symlinkSync("/bin/true", link);
+    assert.equal(hostFiles.program(link), link);
+    chownSync(place, 1234, 0);
+    assert.equal(hostFiles.program(link), null, "who owns the directory puts another link there");
+    symlinkSync(place, join(directory, "to"));
+    assert.equal(hostFiles.program(join(directory, "to/deploy")), null, "nor by a link to it");
+    chownSync(place, 0, 0);
+    assert.equal(hostFiles.program(join(directory, "to/deploy")), join(directory, "to/deploy"));
+    lchownSync(link, 1234, 0);
+    assert.equal(hostFiles.program(link), null, "nor by one that another has made");
+    assert.match(programProblem(link), /administrators/);
+  });
 
   it("runs no directory, and nothing that is not there", () => {
     assert.equal(hostFiles.program(directory), null);

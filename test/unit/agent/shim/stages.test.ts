@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, readlinkSync, realpathSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readlinkSync, realpathSync } from "node:fs";
 import { Terminal } from "@sallyport/agent/recorder/terminal.ts";
 import { decodeStarted, shimFrame } from "@sallyport/agent/shim/shim-protocol.ts";
 import { buildShim, type SanitizedShim } from "../support/shim.ts";
@@ -133,6 +133,18 @@ describe("what the shim starts", () => {
     assert.equal(stdout, "A=1\nB=x=y\n");
   });
 
+  it("has of the environment its own besides what is for all", async () => {
+    const show = sh('cat; echo "$A$B$C"');
+    const stages = [
+      { ...show, set: { B: "1" } },
+      { ...show, set: { A: "2", C: "2" } },
+      { ...show, set: {} },
+    ];
+    const { stdout } = await stage.carry(stages, { clear: true, set: { A: "0", PATH: "/usr/bin:/bin" } });
+    assert.equal(stdout, "01\n22\n0\n");
+    assert.equal((await stage.carry(stages.slice(0, 1), { set: { A: "0" } })).stdout, "01\n");
+  });
+
   it("has no descriptors but three, no blocked signals, and no way to more privileges where it is said", async () => {
     const look = sh(
       "ls -l /proc/self/fd | tail -n +2 | wc -l; grep -E 'NoNewPrivs|SigBlk' /proc/self/status",
@@ -156,6 +168,29 @@ describe("what the shim starts", () => {
       });
       assert.deepEqual([status, stdout], [254, ""]);
       assert.match(stderr, /^sallyport: the kernel does not confine the command: .*\r\n$/);
+    }
+  });
+
+  it("is killed with all that has left its group, before and after its own end", async () => {
+    const detach = "setsid sh -c 'setsid sleep 1000 2>/dev/null & echo $! >&2; exec 2>/dev/null; wait' & sleep 0.2; exec sleep";
+    for (const rest of [1000, 0]) {
+      let left = 0;
+      stage.onAgent = (peer) => peer.socket.end(stage.go());
+      stage.onRecorder = (peer) => {
+        peer.socket.write(starting(sh(`{ ${detach} ${rest}; } >/dev/null`)));
+        recordAll(peer, () => {});
+        void peer
+          .until((one) => one.bytes("e").includes("\n") && (rest > 0 || one.has("w")))
+          .then(async () => {
+            left = Number(peer.bytes("e"));
+            assert.ok(existsSync(`/proc/${left}`));
+            peer.send("k", Buffer.of(9));
+            await within(5000, "it is killed", () => !existsSync(`/proc/${left}`));
+            peer.socket.end(shimFrame("z", Buffer.of(0, 3)));
+          });
+      };
+      assert.equal((await stage.run()).status, 3);
+      assert.ok(left > 0 && !existsSync(`/proc/${left}`));
     }
   });
 

@@ -61,7 +61,7 @@ describe("testPolicy", () => {
     assert.equal(inShort(ask("logs.yaml", "web-1", "acme-alice", "tail nginx/a")), "argument-not-allowed");
   });
 
-  it("refuses a pipe whose rules set a variable differently, as a host does", () => {
+  it("lets the rules of a pipe set a variable differently: each is for its own program", () => {
     const policy = example("logs.yaml");
     const [engagement] = policy.engagements;
     const [tail, less] = ["tail", "less"].map((name) =>
@@ -72,8 +72,7 @@ describe("testPolicy", () => {
     const commands = { rules, confinement: "required" as const };
     const two = { ...policy, engagements: [{ ...engagement, commands }] };
     const answer = ask(two, "web-1", "acme-alice", "tail /var/log/nginx/a | less");
-    assert.ok(answer.outcome === "refuse");
-    assert.match(answer.detail, /different values of LESSSECURE/);
+    assert.ok(answer.outcome === "allow");
   });
 
   const login: [string, Parameters<typeof ask>, string][] = [

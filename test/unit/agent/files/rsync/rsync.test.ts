@@ -92,6 +92,28 @@ describe("rsync through its filter", function () {
     assert.equal(transfer.read("here/back/srv/b"), "b");
   });
 
+  it("tells of files whose names rsync's log has no room for", () => {
+    const long = Array.from({ length: 5 }, (_, i) => `${i}`.repeat(230)).join("/");
+    const longer = Array.from({ length: 10 }, (_, i) => `${i}`.repeat(230)).join("/");
+    const written = transfer.file(`here/d/${long}/a`, "a");
+    transfer.file(`here/d/${longer}/b`, "b");
+    const next = transfer.file("here/d/z", "z");
+    transfer.grant("rsync", { path: transfer.home });
+    assert.equal(transfer.rsync("-a", "d/", "host:").status, 0);
+    const files = transfer.events.filter(({ operation }) => operation === "write");
+    assert.deepEqual(
+      files
+        .map(({ path, sha256 }) => [path.slice(transfer.home.length + 1).slice(0, long.length + 2), sha256])
+        .sort(),
+      [
+        [longer.slice(0, long.length + 2), null],
+        [`${long}/a`, written],
+        ["z", next],
+      ],
+    );
+    assert.match(files.find((one) => one.sha256 === null)?.detail ?? "", /too long for rsync's log/);
+  });
+
   it("says what is too large", () => {
     transfer.file("here/big", Buffer.alloc(200_001));
     transfer.file("here/small", "small");
