@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { printable } from "@sallyport/core/terminal-text.ts";
 import { Multiplexed } from "../../fixtures/multiplexed.ts";
 import { Prompt } from "../../fixtures/prompt.ts";
@@ -176,6 +177,9 @@ const ALL = [...SYNTAX, ...ARGUMENTS, ...PROGRAMS, ...PATHS];
  * ADVERSARY: every way round an allowlist, as `ssh host 'command'` and at the prompt, beside the same line in an engagement
  * with mode: shell, where it does what the attacker wants.
  */
+/** What is sent as input with every refused line: nothing may hold it afterwards. No file has it by chance, this one neither. */
+const MARK = `from-alice-${randomUUID()}`;
+
 describe("round the command list", () => {
   let world: World;
   let alice: Person;
@@ -207,7 +211,7 @@ describe("round the command list", () => {
           const { stdout, stderr } = await shell.ssh(line, "deploy\n");
           assert.match(stdout.toString() + stderr, succeeds, "with a shell it works");
         }
-        const { status, stdout, stderr } = await limited.ssh(line, "from-alice\n");
+        const { status, stdout, stderr } = await limited.ssh(line, `${MARK}\n`);
         assert.equal(stdout.toString(), "");
         assert.match(stderr, says);
         assert.match(stderr, /^sallyport: Refused: /);
@@ -224,14 +228,7 @@ describe("round the command list", () => {
     });
 
     it("has written nothing", async () => {
-      const { stdout } = await world.host.run([
-        "grep",
-        "-rl",
-        "from-alice",
-        "/home/deploy",
-        "/var/app",
-        "/tmp",
-      ]);
+      const { stdout } = await world.host.run(["grep", "-rl", MARK, "/home/deploy", "/var/app", "/tmp"]);
       assert.equal(stdout, "");
     });
 
