@@ -96,6 +96,8 @@ export class CommandRun {
     const limit = this.#stopped?.limit ?? null;
     this.#session.event({ type: "command-ended", line: this.line, exitStatus, signal, limit });
     if (this.#stopped === undefined) return how;
+    // What it has left behind was not reached by what ended it, and may not run longer either.
+    this.#session.signal(constants.signals.SIGKILL);
     const { reason, detail } = this.#stopped;
     return { reason, detail, exitStatus: null, signal: null };
   }

@@ -32,8 +32,10 @@ export class DirectSource {
       },
     });
     const end = () => {
-      if (!this.#ended) onEnd();
+      if (this.#ended) return;
+      // First: who is told looks whether it is so.
       this.#ended = true;
+      onEnd();
     };
     this.#socket.on("error", () => {}); // "close" follows
     this.#socket.on("end", end);

@@ -21,6 +21,7 @@ export class TerminalChild {
   #quiet: NodeJS.Timeout | undefined;
   #chunks = 0;
   #paused = false;
+  #over = false;
 
   constructor(terminal: Terminal, events: TerminalChildEvents) {
     this.#terminal = terminal;
@@ -64,6 +65,7 @@ export class TerminalChild {
   }
 
   close(): void {
+    this.#over = true;
     clearTimeout(this.#quiet);
     this.#terminal.close();
   }
@@ -83,12 +85,19 @@ export class TerminalChild {
     // source that we paused ourselves is not quiet.
     setImmediate(() => {
       if (this.#paused || this.#chunks !== seen) this.#quiet?.refresh();
-      else this.#events.ended(how);
+      else this.#end(how);
     });
   }
 
   #terminalEnded(): void {
     // Without a status yet: the program's last process has closed the terminal, its exit is on the way in a `w` frame.
-    if (this.#outcome !== undefined) this.#events.ended(this.#outcome);
+    if (this.#outcome !== undefined) this.#end(this.#outcome);
+  }
+
+  /** Once: our own `close` ends the terminal too, when another program may be running already. */
+  #end(how: Ending): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#events.ended(how);
   }
 }

@@ -197,7 +197,8 @@ describe("a session of an engagement that allows single commands", () => {
     shim.send("w", Buffer.of(1, 15));
     assert.deepEqual(
       (await shim.rest()).map(({ type }) => type),
-      ["z"],
+      ["k", "z"],
+      "what it left behind is killed",
     );
     const { end } = await recorder.says("ended", session);
     assert.equal(end.reason, "output-limit");

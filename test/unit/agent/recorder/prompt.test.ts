@@ -45,6 +45,7 @@ class AtPrompt {
   text = "";
   over = false;
   starts = 0;
+  readonly signals: number[] = [];
   #wake: () => void = () => {};
 
   constructor(shim: ScriptedShim, session: string) {
@@ -80,11 +81,18 @@ class AtPrompt {
       else if (frame.type === "d" || frame.type === "t") {
         // Without how the editor moves the cursor.
         this.text = (this.text + String(frame.data)).replace(MOVES, "");
-      } else if (frame.type === "k") process.kill(-(this.programs.at(-1)?.pid ?? 0), frame.data[0]);
+      } else if (frame.type === "k") this.#signal(frame.data[0] ?? 0);
       this.#wake();
     }
     this.over = true;
     this.#wake();
+  }
+
+  #signal(number: number): void {
+    const program = this.programs.at(-1);
+    this.signals.push(number);
+    if (program?.pid !== undefined && program.exitCode === null && program.signalCode === null)
+      process.kill(-program.pid, number);
   }
 
   #start(start: Buffer): void {
@@ -248,7 +256,7 @@ describe("the prompt", () => {
     alice.type(`\x15${"\x19".repeat(100)}\x01y\r`);
     await alice.shows(/longer than 4096 characters[\s\S]*> $/);
     alice.type("echo after\r");
-    await alice.shows(/\r\nafter\r\n/);
+    await alice.shows(/\r\nafter\r\n[\s\S]*> $/);
     alice.type("exit\r");
     await recorder.says("ended", alice.session);
     const shown = framesOf(alice).filter(({ kind }) => kind === FrameKind.output);
@@ -294,6 +302,7 @@ describe("the prompt", () => {
     const alice = await open();
     alice.type("yes\r");
     await alice.shows(/may print 1000 bytes[\s\S]*> $/);
+    assert.deepEqual(alice.signals, [15, 9], "what it left behind ends with it");
     alice.type("echo after\r");
     await alice.shows(/\r\nafter\r\n[\s\S]*> $/);
     alice.type("exit\r");
@@ -327,6 +336,21 @@ describe("the prompt", () => {
     alice.shim.send("n", Buffer.from("0014003200000000", "hex"));
     alice.type("stty size\r");
     await alice.shows(/\r\n20 50\r\n/);
+  });
+
+  it("ends a command once, also one that left something on its terminal", async () => {
+    const stay = "trap '' HUP; sleep 5 & exit 3";
+    const alice = await open([...RULES, { program: "sh", arguments: ["-c", stay] }]);
+    alice.type(`sh -c "${stay}"\recho next\r`);
+    await alice.shows(/\r\nnext\r\n[\s\S]*> $/);
+    alice.type("echo last\r");
+    await alice.shows(/\r\nlast\r\n[\s\S]*> $/);
+    alice.type("exit\r");
+    assert.equal((await recorder.says("ended", alice.session)).end.reason, "exited");
+    assert.deepEqual(
+      eventsOf(alice).map((event) => event.type === "command-ended" && event.exitStatus),
+      [false, 3, false, 0, false, 0],
+    );
   });
 
   it("leaves what a program printed without a line end", async () => {

@@ -172,7 +172,8 @@ describe("what the shim starts", () => {
   });
 
   it("is killed with all that has left its group, before and after its own end", async () => {
-    const detach = "setsid sh -c 'setsid sleep 1000 2>/dev/null & echo $! >&2; exec 2>/dev/null; wait' & sleep 0.2; exec sleep";
+    const detach =
+      "setsid sh -c 'setsid sleep 1000 2>/dev/null & echo $! >&2; exec 2>/dev/null; wait' & sleep 0.2; exec sleep";
     for (const rest of [1000, 0]) {
       let left = 0;
       stage.onAgent = (peer) => peer.socket.end(stage.go());
