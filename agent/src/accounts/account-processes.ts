@@ -5,6 +5,7 @@ import { describeProcess, type ProcessIdentity, processStat, signalProcess } fro
 
 const ROUNDS = 200;
 const ROUND_MS = 25;
+const EMPTY_LOOKS = 8;
 
 /** The processes that have this uid as any of theirs: real, effective, saved, file system (proc(5), status). */
 export function processesOfUid(uid: number): ProcessIdentity[] {
@@ -38,9 +39,17 @@ export async function endProcessesOfUid(uid: number): Promise<number> {
  */
 export async function endProcesses(find: () => ProcessIdentity[]): Promise<string[]> {
   const seen = new Map<string, string>();
+  let empty = 0;
   for (let round = 0; round < ROUNDS; round++) {
+    const newest = newestProcess();
     const left = find();
-    if (left.length === 0) return [...seen.values()];
+    if (left.length === 0) {
+      // Who starts another and ends while the list is being read is not seen, and the other neither: only where nothing has
+      // started meanwhile, nothing is left. On a host where something starts all the time, several looks must do.
+      if (newestProcess() === newest || ++empty === EMPTY_LOOKS) return [...seen.values()];
+      continue;
+    }
+    empty = 0;
     for (const process of left) signalProcess(process, "SIGSTOP");
     for (const process of left) {
       const key = `${process.pid}-${process.startTime}`;
@@ -50,4 +59,9 @@ export async function endProcesses(find: () => ProcessIdentity[]): Promise<strin
     await pause(ROUND_MS);
   }
   throw new SallyportError("internal", `Processes do not end: ${[...seen.values()].slice(-5).join("; ")}`);
+}
+
+/** The number that was given to a process or thread last (proc(5), loadavg). */
+function newestProcess(): string | undefined {
+  return readFileSync("/proc/loadavg", "latin1").trim().split(" ").at(-1);
 }

@@ -83,7 +83,8 @@ export function confineFiles(options: {
   for (const { path, access } of grant.directories) {
     const reads = access === "write" ? 0n : READ_FILE;
     const writes = access === "read" ? 0n : write & ~SPECIAL_FILES;
-    rules.allow(READ_DIRECTORY | reads | writes, [path.replace(/^~/, home)]);
+    // As it was judged: a link that has come in its place since gives nothing.
+    rules.allowReal(READ_DIRECTORY | reads | writes, [path.replace(/^~/, home)]);
   }
   const handled = EXECUTE | write | READ_FILE | READ_DIRECTORY;
   return { layers: [rules.layer(handled, abi)], noNewPrivileges: true };

@@ -16,7 +16,11 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { endProcessesOfUid, processesOfUid } from "@sallyport/agent/accounts/account-processes.ts";
+import {
+  endProcesses,
+  endProcessesOfUid,
+  processesOfUid,
+} from "@sallyport/agent/accounts/account-processes.ts";
 import { archiveHome, deleteHome, makeHome } from "@sallyport/agent/accounts/homes.ts";
 import { isSallyportError } from "@sallyport/core/errors.ts";
 
@@ -107,6 +111,19 @@ describe("processes of a uid", () => {
     await ended;
     assert.deepEqual(processesOfUid(UID), []);
     assert.equal(await endProcessesOfUid(UID), 0);
+  });
+
+  it("are looked for again when something has started meanwhile: it may have been missed", async () => {
+    const child = spawn("sleep", ["4714"], { uid: UID, gid: UID, stdio: "ignore" });
+    const ended = once(child, "exit");
+    let looks = 0;
+    const missesOnce = () => {
+      if (++looks > 1) return processesOfUid(UID);
+      spawnSync("true");
+      return [];
+    };
+    assert.equal((await endProcesses(missesOnce)).length, 1);
+    await ended;
   });
 
   it("are ended too when their first thread has ended and looks like a zombie", async () => {

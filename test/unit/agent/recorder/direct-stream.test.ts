@@ -24,13 +24,14 @@ describe("descriptors that are taken from another process", () => {
       }
       if (at >= content.length) sink.close();
     };
-    const ended = new Promise<void>((resolve) => {
-      const source = new DirectSource(read, (bytes) => void got.push(Buffer.from(bytes)), resolve);
+    const ended = new Promise<boolean>((resolve) => {
+      const onEnd = () => resolve(source.ended);
+      const source = new DirectSource(read, (bytes) => void got.push(Buffer.from(bytes)), onEnd);
       source.resume();
     });
     const sink = new DirectSink(write, feed, () => {});
     feed();
-    await ended;
+    assert.ok(await ended, "it says that it has ended when it tells so");
     assert.ok(Buffer.concat(got).equals(content));
   });
 

@@ -133,6 +133,12 @@ describe("rsync through its filter", function () {
     const { said } = transfer.rsync("-a", "--stats", "a", "host:");
     assert.match(said, /Literal data: 100,000/);
     assert.ok(transfer.commands[1]?.argv?.includes("--whole-file"));
+    const grants = transfer.grant("rsync", { path: transfer.home, access: "write" });
+    const around = { home: transfer.home, real: realPath };
+    const prepared = prepareTransfer("rsync", "rsync --server --no-W -r . .", grants, around);
+    const argv = "argv" in prepared ? prepared.argv : [];
+    assert.ok(argv.includes("--no-W"));
+    assert.ok(argv.indexOf("--no-W") < argv.indexOf("--whole-file"), "rsync takes the later of the two");
   });
 
   it("does not start for what leads outside, or has less granted inside", () => {
