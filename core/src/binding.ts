@@ -79,14 +79,14 @@ export function proofOfPossession(binding: Binding, idToken: string, challenge: 
   return Buffer.from(PROOF_CONTEXT + canonicalJson({ binding, idTokenHash: hashOf(idToken), challenge }));
 }
 
-/** The same at renewal, with the hash of the fresh ID token as well. Its context keeps the two apart. */
+/** The same at renewal, with the hash of the fresh ID token as well, or null where the control plane asks for that. Its context keeps the two apart. */
 export function proofForRenewal(
   binding: Binding,
-  tokens: { idToken: string; freshIdToken: string },
+  tokens: { idToken: string; freshIdToken?: string | undefined },
   challenge: string,
 ): Uint8Array {
   const idTokenHash = hashOf(tokens.idToken);
-  const freshIdTokenHash = hashOf(tokens.freshIdToken);
+  const freshIdTokenHash = tokens.freshIdToken === undefined ? null : hashOf(tokens.freshIdToken);
   return Buffer.from(RENEWAL_CONTEXT + canonicalJson({ binding, idTokenHash, freshIdTokenHash, challenge }));
 }
 

@@ -151,10 +151,17 @@ function means(engagement: Engagement, bundle: Bundle): boolean {
   return refusalOf(() => checkHost({ account: "", memberId: "", now: 0 }, engagement, bundle)) === undefined;
 }
 
-/** Taken from this member, or from all of the engagement; a revoked certificate or session takes no account. */
+/**
+ * Taken from this member in all their identities, from their vendor, or from all of the engagement. A revoked certificate or session
+ * takes no account, nor does an entry after which they may sign in again.
+ */
 function isRevoked(revocations: RevocationIndex, member: Member, engagement: Engagement): boolean {
-  const nothing = { certificateSerial: "", keyFingerprint: "" };
-  return revocations.find({ ...nothing, memberId: member.id, engagementId: engagement.id }) !== undefined;
+  const whoever = {
+    ...{ certificateSerial: "", keyFingerprint: "", signedInAt: Number.POSITIVE_INFINITY },
+    ...{ memberId: member.id, engagementId: engagement.id, vendors: [member.vendor, engagement.vendor] },
+  };
+  const identities = member.identities.length === 0 ? [{ issuer: "", subject: "" }] : member.identities;
+  return identities.every((identity) => revocations.find({ ...whoever, ...identity }) !== undefined);
 }
 
 function endOf(engagement: Engagement): number {

@@ -18,8 +18,10 @@ export async function endLoginsThatMust(
   const endings: Promise<void>[] = [];
   for (const { monitor, account, identity, admitted } of logins.alive()) {
     if (identity === null || admitted === null) continue;
-    const { certificateSerial, keyFingerprint } = identity;
-    const login = { sessionId: "", account, certificateSerial, keyFingerprint, ...admitted };
+    const { certificateSerial, keyFingerprint, token } = identity;
+    const { issuer, subject, issuedAt: signedInAt } = token;
+    const who = { certificateSerial, keyFingerprint, issuer, subject, signedInAt };
+    const login = { sessionId: "", account, ...who, ...admitted };
     if (mustEnd(login, bundle, revocations, now, policy.local()) !== null) endings.push(endLogin(monitor));
   }
   await Promise.all(endings);

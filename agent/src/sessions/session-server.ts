@@ -224,6 +224,7 @@ function makeTicket(context: SessionServerContext, grant: Grant): Ticket {
     engagement: { id: admission.engagement.id, name: admission.engagement.name },
     login: {
       ...{ certificateSerial, keyFingerprint, sourceAddress: login.sourceAddress },
+      signedInAt: token.issuedAt,
       ...{ mfa: token.mfa, assurance },
     },
     kind: grant.terminal ? "pty" : "command",

@@ -124,6 +124,9 @@ function runningSession(live: LiveSession) {
     account: start.account,
     certificateSerial: start.login.certificateSerial,
     keyFingerprint: start.login.keyFingerprint,
+    issuer: start.member.issuer,
+    subject: start.member.subject,
+    signedInAt: start.login.signedInAt ?? null,
     mode: live.mode ?? "shell",
   };
 }

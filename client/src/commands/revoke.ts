@@ -39,7 +39,11 @@ export function registerRevoke(program: Command, context: Context): void {
 
 async function revoke(context: Context, id: string | undefined, options: RevokeOptions): Promise<void> {
   const target = chooseTarget(id, options);
-  const answer = await signedInApi(context).api.revoke({ ...target, reason: options.reason });
+  const answer = await signedInApi(context).api.revoke({
+    ...target,
+    reason: options.reason,
+    signInsOnly: false,
+  });
   context.stdout.write(options.json ? json(answer) : revocationText(answer));
 }
 

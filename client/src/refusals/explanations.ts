@@ -123,6 +123,10 @@ const EXPLANATIONS: Record<RefusalCode, Explanation> = {
     next: "Ask for it: sallyport request ENGAGEMENT --reason …; sallyport status names the engagement.",
   },
   revoked: { what: "Your access was revoked.", next: ASK_CONTACT },
+  "idp-silent": {
+    what: "Your identity provider has not answered for too long, so nobody knows whether you may still be here.",
+    next: "Try again when it is back; if it seems to be, tell whoever runs Sallyport.",
+  },
   "lease-expired": {
     what: "The host has not heard from the control plane for too long and admits nobody.",
     next: "Try again in a few minutes; if it comes back, tell whoever runs Sallyport.",

@@ -17,3 +17,14 @@ export async function certificateBySerial(
 ): Promise<CertificatesTable | undefined> {
   return db.selectFrom("certificates").selectAll().where("serial", "=", serial).executeTakeFirst();
 }
+
+/** `iat` of the newest sign-in that somebody has a certificate of, in seconds; 0 where there is none. */
+export async function newestSignIn(db: Database, issuer: string, subject: string): Promise<number> {
+  const row = await db
+    .selectFrom("certificates")
+    .select((expression) => expression.fn.max("signed_in_at").as("newest"))
+    .where("issuer", "=", issuer)
+    .where("subject", "=", subject)
+    .executeTakeFirst();
+  return row?.newest ?? 0;
+}

@@ -141,7 +141,7 @@ function toEngagement(row: Row, members: string[], approved: Approved): Engageme
 
 function toRow(engagement: Engagement): Omit<Row, "version"> {
   const { personal, privilege, forwarding, limits, recording, acceptUnsafeShell } = engagement;
-  const { commands, files, assurance, certificateLifetime, sponsor } = engagement;
+  const { commands, files, assurance, certificateLifetime, idpGrace, sponsor } = engagement;
   return {
     id: engagement.id,
     name: engagement.name,
@@ -165,6 +165,7 @@ function toRow(engagement: Engagement): Omit<Row, "version"> {
       acceptUnsafeShell,
       assurance,
       certificateLifetime,
+      idpGrace,
       sponsor,
     }),
     contact: engagement.contact,

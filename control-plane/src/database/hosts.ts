@@ -1,5 +1,6 @@
 import { HostFacts } from "@sallyport/core/messages/host-facts.ts";
 import { HostName, ShortName } from "@sallyport/core/names.ts";
+import type { Selectable } from "kysely";
 import { z } from "zod";
 import type { Database, HostsTable } from "./tables.ts";
 
@@ -116,7 +117,7 @@ export async function versionsForContents(
   return versions;
 }
 
-function toHost(row: HostsTable): Host {
+function toHost(row: Selectable<HostsTable>): Host {
   return {
     id: row.id,
     name: HostName.parse(row.name),

@@ -1,9 +1,10 @@
+import type { Insertable, Selectable } from "kysely";
 import type { Database, RevocationAcknowledgementsTable } from "./tables.ts";
 
 /** Keeps what hosts answered; what is there already stays. Answers to revocations before the newest thousand go. */
 export async function addAcknowledgements(
   db: Database,
-  answers: readonly RevocationAcknowledgementsTable[],
+  answers: readonly Insertable<RevocationAcknowledgementsTable>[],
 ): Promise<void> {
   await db
     .insertInto("revocation_acknowledgements")
@@ -21,7 +22,7 @@ export async function addAcknowledgements(
 export async function acknowledgementsOf(
   db: Database,
   sequences: readonly number[],
-): Promise<RevocationAcknowledgementsTable[]> {
+): Promise<Selectable<RevocationAcknowledgementsTable>[]> {
   return db
     .selectFrom("revocation_acknowledgements")
     .selectAll()

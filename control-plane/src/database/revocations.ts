@@ -1,17 +1,70 @@
-import { Revocation, type RevocationLevel } from "@sallyport/core/policy/revocation.ts";
+import {
+  Revocation,
+  type RevocationLevel,
+  type RevocationSubject,
+  reaches,
+  revocationTargets,
+} from "@sallyport/core/policy/revocation.ts";
+import { chainRevocation, EMPTY_REVOCATION_CHAIN } from "@sallyport/core/policy/revocation-chain.ts";
+import type { Selectable } from "kysely";
+import type { z } from "zod";
 import { inTransaction } from "./open-database.ts";
-import type { Database } from "./tables.ts";
+import type { Database, RevocationsTable } from "./tables.ts";
+
+/** Where the list stands: its newest number, and the chain there. */
+export interface RevocationHead {
+  sequence: number;
+  chain: string;
+}
 
 /** Stores an entry under the next number: numbers have no gaps, so that a host notices what it missed. */
-export async function addRevocation(db: Database, entry: Omit<Revocation, "sequence">): Promise<Revocation> {
+export async function addRevocation(
+  db: Database,
+  entry: Omit<z.input<typeof Revocation>, "sequence">,
+): Promise<Revocation> {
   return inTransaction(db, async (transaction) => {
-    const sequence = (await revocationSequence(transaction)) + 1;
+    const head = await revocationHead(transaction);
+    const added = Revocation.parse({ ...entry, sequence: head.sequence + 1 });
+    const { before, ...rest } = added;
+    const chain = chainRevocation(head.chain, added);
     await transaction
       .insertInto("revocations")
-      .values({ ...entry, sequence })
+      .values({ ...rest, signed_in_before: before, chain })
       .execute();
-    return Revocation.parse({ ...entry, sequence });
+    return added;
   });
+}
+
+/** Where the list stands. */
+export async function revocationHead(db: Database): Promise<RevocationHead> {
+  const row = await db
+    .selectFrom("revocations")
+    .select(["sequence", "chain"])
+    .orderBy("sequence", "desc")
+    .limit(1)
+    .executeTakeFirst();
+  return row ?? { sequence: 0, chain: EMPTY_REVOCATION_CHAIN };
+}
+
+function toRevocation({
+  signed_in_before,
+  chain: _chain,
+  ...rest
+}: Selectable<RevocationsTable>): Revocation {
+  return Revocation.parse({ ...rest, before: signed_in_before });
+}
+
+/** The entry that ends this login or sign-in, as a host would find it; what is not known of it is left out. */
+export async function revocationOf(
+  db: Database,
+  subject: Partial<RevocationSubject> & Pick<RevocationSubject, "issuer" | "subject" | "signedInAt">,
+): Promise<Revocation | undefined> {
+  const unknown = { certificateSerial: "", keyFingerprint: "", memberId: "", engagementId: "", vendors: [] };
+  for (const { level, target } of revocationTargets({ ...unknown, ...subject })) {
+    const entry = target === "" ? undefined : await findRevocation(db, level, target);
+    if (entry !== undefined && reaches(entry, subject.signedInAt)) return entry;
+  }
+  return undefined;
 }
 
 /** The whole list in order. */
@@ -27,7 +80,7 @@ export async function revocationsAfter(db: Database, sequence: number): Promise<
     .where("sequence", ">", sequence)
     .orderBy("sequence")
     .execute();
-  return rows.map((row) => Revocation.parse(row));
+  return rows.map(toRevocation);
 }
 
 /** The newest number, 0 when there is none. */
@@ -53,7 +106,7 @@ export async function revokedCertificateOf(
     )
     .orderBy("sequence", "desc")
     .executeTakeFirst();
-  return row && Revocation.parse(row);
+  return row && toRevocation(row);
 }
 
 /** The newest entry against this target. */
@@ -69,5 +122,5 @@ export async function findRevocation(
     .where("target", "=", target)
     .orderBy("sequence", "desc")
     .executeTakeFirst();
-  return row && Revocation.parse(row);
+  return row && toRevocation(row);
 }

@@ -125,6 +125,11 @@ export interface HostsTable {
   removed_at: number | null;
   bundle_version: number;
   bundle_hash: string;
+  /** Until when it may admit without hearing from us, as far as we have signed; 0 before the first lease. */
+  lease_until: Generated<number>;
+  /** The highest entry of the revocation list that it has said is in force there, and when it said so. */
+  revocation_sequence: Generated<number>;
+  revocation_acknowledged_at: number | null;
   /** {@link HostFacts} as the host told them last. */
   facts_json: string | null;
 }
@@ -192,6 +197,8 @@ export interface CertificatesTable {
   issuer: string;
   subject: string;
   key_fingerprint: string;
+  /** `iat` of the sign-in's ID token; null for those of before it was kept. */
+  signed_in_at: number | null;
   valid_after: number;
   valid_before: number;
   issued_at: number;
@@ -199,6 +206,10 @@ export interface CertificatesTable {
 
 export interface RevocationsTable {
   sequence: number;
+  /** `before` of the entry. */
+  signed_in_before: number | null;
+  /** `chainRevocation` at this entry. */
+  chain: string;
   id: string;
   level: string;
   target: string;
@@ -455,11 +466,13 @@ export interface HostLinksTable {
   bundle_leaf: number;
 }
 
-/** What hosts answered to revocations, for the replica that was asked for them. */
+/** What hosts answered to revocations. */
 export interface RevocationAcknowledgementsTable {
   sequence: number;
   host_id: string;
   ended_sessions_json: string;
+  /** When it was answered, in milliseconds; 0 for those of before it was kept. */
+  at_ms: Generated<number>;
 }
 
 export interface Tables {

@@ -23,7 +23,10 @@ export interface CheckedRenewal {
  * Checks the two ID tokens of a renewal as a host does, and that this issuer's sign-ins are renewed at all. Codes
  * `token-invalid` (the refusal's code leads the message), `issuer-unreachable`.
  */
-export async function checkRenewal(needs: TokenNeeds, request: RenewalRequest): Promise<CheckedRenewal> {
+export async function checkRenewal(
+  needs: TokenNeeds,
+  request: RenewalRequest & { freshIdToken: string },
+): Promise<CheckedRenewal> {
   await keysReady(needs, request.idToken);
   await keysReady(needs, request.freshIdToken);
   const now = seconds(needs.clock);

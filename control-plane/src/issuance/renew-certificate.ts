@@ -31,14 +31,15 @@ import {
  */
 export async function renewCertificate(
   needs: IssuanceNeeds,
-  request: RenewalRequest,
+  asked: RenewalRequest,
   from: string,
 ): Promise<RenewalResponse> {
   let token: VerifiedIdToken | undefined;
   try {
     const { environment, config } = needs;
     const clock = environment.clock;
-    const key = checkRenewalProof(request);
+    const key = checkRenewalProof(asked);
+    const request = { ...asked, freshIdToken: requireFreshToken(asked) };
     const checked = await checkRenewal({ ...needs, clock, issuers: config.issuers }, request);
     token = checked.signIn;
     const certificate = await sign(needs, { request, key, ...checked });
@@ -50,13 +51,18 @@ export async function renewCertificate(
     hintKeys(needs, request.freshIdToken);
     return response;
   } catch (error) {
-    await noteRefusal(needs, { error, token, from, challenge: request.challenge });
+    await noteRefusal(needs, { error, token, from, challenge: asked.challenge });
     throw error;
   }
 }
 
+function requireFreshToken({ freshIdToken }: RenewalRequest): string {
+  if (freshIdToken !== undefined) return freshIdToken;
+  throw new SallyportError("token-invalid", "The renewal has no fresh ID token. Sign in again.");
+}
+
 interface Renewal extends CheckedRenewal {
-  request: RenewalRequest;
+  request: RenewalRequest & { freshIdToken: string };
   key: SshPublicKey;
   from: string;
   /** Nobody's before it is stored. */
@@ -91,7 +97,7 @@ async function renew(needs: IssuanceNeeds, renewal: Renewal): Promise<RenewalRes
   const engagements = await listEngagements(db, member.id);
   await refuseRevoked(db, member.id, key, engagements);
   requireRunning(engagements, now);
-  await storeUserCertificate(needs, { key, token: { issuer, subject }, member }, certificate);
+  await storeUserCertificate(needs, { key, token: signIn, member }, certificate);
   const { serial, validBefore } = certificate;
   const data = { issuer, subject, from, mfa, serial, validBefore, key: fingerprint(key.blob) };
   await audit(db, environment, { type: "certificate-renewed", actor: member.id, data });

@@ -91,7 +91,8 @@ export async function storeUserCertificate(
     token,
     member,
   }: Pick<CertificateSubject, "key" | "member"> & {
-    token: Pick<VerifiedIdToken, "issuer" | "subject">;
+    /** Of the sign-in, also where it was renewed since. */
+    token: Pick<VerifiedIdToken, "issuer" | "subject" | "issuedAt">;
   },
   certificate: SignedUserCertificate,
 ): Promise<void> {
@@ -101,6 +102,7 @@ export async function storeUserCertificate(
     issuer: token.issuer,
     subject: token.subject,
     key_fingerprint: fingerprint(key.blob),
+    signed_in_at: token.issuedAt,
     valid_after: certificate.validAfter,
     valid_before: certificate.validBefore,
     issued_at: seconds(environment.clock),

@@ -97,7 +97,14 @@ export class Bundles {
   }
 
   async #sign(content: BundleContent, version: number, now: number): Promise<SignedBundle> {
-    const bundle: Bundle = { v: 1, ...content, version, issuedAt: now, leaseUntil: now + this.#needs.lease };
+    const bundle: Bundle = {
+      v: 1,
+      silentIssuers: [],
+      ...content,
+      version,
+      issuedAt: now,
+      leaseUntil: now + this.#needs.lease,
+    };
     const { kid, signer } = this.#needs.keys.policy;
     const jws = await signDocument(bundle, "sallyport-bundle", kid, signer);
     return { version, revocationSequence: content.revocationSequence, jws };

@@ -43,6 +43,7 @@ const WIDER: {
   end: (before, after) => after > before,
   assurance: (before, after) => before === "bound" && after === "brokered",
   certificateLifetime: isLooser,
+  idpGrace: (before, after) => after > before,
 };
 
 const MFA: readonly string[] = ["none", "mfa", "phishing-resistant"];

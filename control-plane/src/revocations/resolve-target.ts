@@ -33,6 +33,10 @@ export async function resolveTarget(
       return [{ level, target: await resolveMember(db, target) }];
     case "engagement":
       return [{ level, target: await resolveEngagement(db, target) }];
+    case "identity":
+    case "vendor":
+    case "issuer":
+      return [{ level, target }];
   }
 }
 

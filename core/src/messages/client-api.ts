@@ -2,6 +2,7 @@ import { z } from "zod";
 import { Assurance } from "../admission/assurance.ts";
 import { Binding } from "../binding.ts";
 import { DisplayText, EpochSeconds, HostName, ShortName } from "../names.ts";
+import { RevocationLevel } from "../policy/revocation.ts";
 import { ApprovalView } from "./approvals.ts";
 import { RecordingState } from "./recordings.ts";
 
@@ -53,6 +54,11 @@ export const ClientConfiguration = z.object({
       domains: z.array(z.string().max(253)).max(1000).default([]),
       /** Certificates are renewed with a refresh token: ask for one. */
       renewal: z.boolean().optional(),
+      /**
+       * Who keeps the refresh token: `control-plane` asks the IdP with it, all the time, whether the person is still theirs, and wants it
+       * with the sign-in; nobody else may use it then. Left out: `client`.
+       */
+      refreshTokenKeeper: z.enum(["client", "control-plane"]).optional(),
     }),
   ),
   /** Lines of the host CA, for known_hosts. */
@@ -73,6 +79,8 @@ export const CertificateRequest = z.strictObject({
   challenge: z.string().max(128),
   /** SSH signature blob over `proofOfPossession(…)`, base64. */
   proof: z.string().max(4096),
+  /** Where the control plane keeps it, see {@link ClientConfiguration}. */
+  refreshToken: z.string().min(1).max(20_000).optional(),
 });
 export type CertificateRequest = z.infer<typeof CertificateRequest>;
 
@@ -143,7 +151,8 @@ export type CertificateResponse = z.infer<typeof CertificateResponse>;
 export const RenewalRequest = z.strictObject({
   v: z.literal(1),
   idToken: z.string().max(20_000),
-  freshIdToken: z.string().max(20_000),
+  /** Left out where the control plane keeps the refresh token: it asks the IdP itself. */
+  freshIdToken: z.string().max(20_000).optional(),
   binding: Binding,
   challenge: z.string().max(128),
   /** SSH signature blob over `proofForRenewal(…)`, base64. */
@@ -204,9 +213,12 @@ export type LastRefusal = z.infer<typeof LastRefusal>;
 
 /** `POST /revocations`; answered when every connected host has acknowledged or after 2 s, whichever is first. */
 export const RevocationRequest = z.strictObject({
-  level: z.enum(["certificate", "key", "session", "member", "engagement"]),
-  target: z.string().min(1).max(255),
+  level: RevocationLevel,
+  /** As people name it: an id, a name, an e-mail, a serial, a fingerprint; for `identity` the issuer, a space and the subject. */
+  target: z.string().min(1).max(800),
   reason: DisplayText.default(""),
+  /** Only what hangs on sign-ins up to now: the person may sign in again. For member, identity, vendor and issuer. */
+  signInsOnly: z.boolean().default(false),
 });
 export const RevocationResponse = z.object({
   id: z.string(),

@@ -18,6 +18,11 @@ export const KEYS_CAPABILITY = "keys-1";
 /** It knows engagements of modes `commands` and `files`; to others a bundle has none of them. */
 export const COMMANDS_CAPABILITY = "commands-1";
 
+/** It keeps the revocation list apart from its bundle, and knows all levels; to others the bundle has it, in the words that they know. */
+export const REVOCATIONS_CAPABILITY = "revocations-1";
+/** Most entries in one message of the list. */
+export const MAX_REVOCATIONS_AT_ONCE = 2000;
+
 /** A line of an OpenSSH public key or certificate file. */
 const SshLine = z
   .string()
@@ -91,7 +96,11 @@ export const HostMessage = z.discriminatedUnion("type", [
     revocationSequence: z.int().min(0),
     /** What the host understands, see {@link KEYS_CAPABILITY}; names that the server does not know mean nothing to it. */
     capabilities: z.array(z.string().max(64)).max(32).optional(),
+    /** `chainRevocation` at `revocationSequence`: another one than the server's means another list, and it sends the whole one. */
+    revocationChain: z.string().max(64).optional(),
   }),
+  /** Entries are missing here: answered with those after this number; 0 asks for the whole list. */
+  z.strictObject({ type: z.literal("revocations-query"), after: z.int().min(0) }),
   /** The keys of the control plane that this host trusts now: after `welcome`, and when they change. */
   z.strictObject({ type: z.literal("keys-pinned"), keys: z.array(Fingerprint).max(64) }),
   /** The host keys that sshd has certificates of ours for: after `welcome`, and when certificates were put in place. */
@@ -102,6 +111,7 @@ export const HostMessage = z.discriminatedUnion("type", [
   /** Where does the upload of this recording go on? Answered with `recording-offset`. */
   z.strictObject({ type: z.literal("recording-query"), recording: SessionId }),
   z.strictObject({ type: z.literal("event"), event: HostEvent }),
+  /** All entries up to this one are stored and in force, and what they end has ended. */
   z.strictObject({
     type: z.literal("revocation-ack"),
     sequence: z.int().min(1),
@@ -132,7 +142,19 @@ export const ServerMessage = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("bundle"), jws: z.string().max(MAX_LINK_MESSAGE) }),
   /** JWS (compact) of a Lease by a policy key. */
   z.strictObject({ type: z.literal("lease"), jws: z.string().max(8192) }),
+  /** One entry, to hosts without {@link REVOCATIONS_CAPABILITY}. */
   z.strictObject({ type: z.literal("revocation"), entry: Revocation }),
+  /**
+   * Entries that follow `after` without a gap: a push, the answer to `revocations-query`, or what a host missed, which it gets before
+   * its bundle or lease. From `after` 0 on it is the whole list, and replaces what the host has once it is complete.
+   */
+  z.strictObject({
+    type: z.literal("revocations"),
+    after: z.int().min(0),
+    entries: z.array(Revocation).max(MAX_REVOCATIONS_AT_ONCE),
+    /** The newest number there is. */
+    sequence: z.int().min(0),
+  }),
   /** Blocks up to and without `nextSequence` are stored durably. */
   z.strictObject({
     type: z.literal("recording-offset"),

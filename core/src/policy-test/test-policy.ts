@@ -99,6 +99,7 @@ function bundleOf(question: PolicyQuestion, members: Bundle["members"], engageme
       question.sourceAddress === null ? engagements.map((one) => ({ ...one, sources: [] })) : engagements,
     revocations: [],
     revocationSequence: 0,
+    silentIssuers: [],
   };
 }
 

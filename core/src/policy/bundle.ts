@@ -15,9 +15,17 @@ export const Bundle = z.strictObject({
   leaseUntil: EpochSeconds,
   members: z.array(Member).max(100_000),
   engagements: z.array(Engagement).max(10_000),
+  /** The whole list, for hosts that do not keep it apart; to others it is empty. */
   revocations: z.array(Revocation).max(1_000_000),
   /** The highest sequence number of the list when the bundle was made. */
   revocationSequence: z.int().min(0),
+  /** `chainRevocation` at that number. The lease of this document counts only on a host that has this very list. */
+  revocationChain: z.string().max(64).optional(),
+  /** IdPs that have not answered since that moment: an engagement's `idpGrace` says how long logins go on. */
+  silentIssuers: z
+    .array(z.strictObject({ issuer: z.url(), since: EpochSeconds }))
+    .max(100)
+    .default([]),
 });
 export type Bundle = z.infer<typeof Bundle>;
 
@@ -27,6 +35,8 @@ export const Lease = z.strictObject({
   hostId: Id,
   bundleVersion: z.int().min(1),
   revocationSequence: z.int().min(0),
+  /** As in {@link Bundle}. */
+  revocationChain: z.string().max(64).optional(),
   issuedAt: EpochSeconds,
   leaseUntil: EpochSeconds,
 });

@@ -17,6 +17,10 @@ export interface RunningSession {
   account: string;
   certificateSerial: string;
   keyFingerprint: string;
+  issuer: string;
+  subject: string;
+  /** `iat` of the sign-in's ID token, in seconds; null where a version before did not keep it. */
+  signedInAt: number | null;
   /** What the session is; left out where there is none yet, on a connection. */
   mode?: SessionMode;
 }
@@ -43,7 +47,9 @@ export function mustEnd(
   local: readonly LocalPolicy[] = [],
 ): MustEnd | null {
   const engagement = bundle.engagements.find((one) => one.id === session.engagementId);
-  const entry = revocations.find(session);
+  const member = bundle.members.find((one) => one.id === session.memberId);
+  const vendors = [member, engagement].flatMap((one) => (one === undefined ? [] : [one.vendor]));
+  const entry = revocations.find({ ...session, vendors });
   if (entry !== undefined) {
     const told = engagement === undefined ? "Your access was revoked." : tell.revoked(entry, engagement);
     return { reason: "revoked", detail: `${entry.level} ${entry.target} revoked by ${entry.by}`, told };

@@ -109,6 +109,8 @@ export const Engagement = z.strictObject({
   assurance: z.enum(["bound", "brokered"]).default("bound"),
   /** Longest life of its certificates in seconds; null leaves it to the control plane. */
   certificateLifetime: z.int().min(60).max(DAY).nullable().default(null),
+  /** Seconds for which certificates are renewed and logins go on while the IdP cannot be asked whether the person is still theirs. */
+  idpGrace: z.int().min(60).max(DAY).default(900),
   /** E-mail, in lower case, of who in the company answers for it. */
   sponsor: DisplayText.nullable().default(null),
   /** Whom a contractor asks, shown with every refusal. */

@@ -145,6 +145,7 @@ function chooseEngagement(
     const refused = tryEngagement({ ...request, memberId: member.id }, engagement, bundle, [
       () => checkLocalPolicy({ ...request, memberId: member.id }, engagement, bundle, host.local),
       () => checkRevocation(request, member, engagement, host.revocations),
+      () => checkIdpAsked(request, engagement, bundle),
       () => checkLease(request, host),
       () => checkRecorder(host),
       () => checkAccountSafety(request, narrowed, host),
@@ -189,6 +190,10 @@ function checkRevocation(
     keyFingerprint: request.identity.keyFingerprint,
     memberId: member.id,
     engagementId: engagement.id,
+    issuer: request.identity.token.issuer,
+    subject: request.identity.token.subject,
+    vendors: [member.vendor, engagement.vendor],
+    signedInAt: request.identity.token.issuedAt,
   });
   if (entry !== undefined) {
     throw new RefusedError(
@@ -199,6 +204,16 @@ function checkRevocation(
       },
     );
   }
+}
+
+/** Nobody knows whether the person is still theirs: an IdP that is silent for too long lets nobody in. */
+function checkIdpAsked(request: LoginRequest, engagement: Engagement, bundle: Bundle): void {
+  const { issuer } = request.identity.token;
+  const silent = bundle.silentIssuers.find((one) => one.issuer === issuer);
+  if (silent === undefined || request.now < silent.since + engagement.idpGrace) return;
+  throw new RefusedError("idp-silent", `${issuer} has not answered since ${silent.since}`, {
+    told: tell.idpSilent(engagement, silent.since),
+  });
 }
 
 function checkLease(request: LoginRequest, host: HostCondition): void {

@@ -126,6 +126,15 @@ export const PolicyEngagementFields = z.strictObject({
     .nullable()
     .default(null)
     .describe("Longest life of a certificate in seconds; null leaves it to the control plane's own setting."),
+  idpGrace: z
+    .int()
+    .min(60)
+    .max(86_400)
+    .default(900)
+    .describe(
+      "Seconds for which certificates are renewed and logins go on while the IdP does not answer. Long: somebody whom it has " +
+        "disabled in the meantime stays as long; short: an outage of the IdP locks members out.",
+    ),
 });
 
 /** What holds between the fields. */

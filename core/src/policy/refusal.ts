@@ -46,6 +46,7 @@ export type ToldRefusalCode =
   | "local-policy"
   | "mode-not-allowed"
   | "revoked"
+  | "idp-silent"
   | "lease-expired"
   | "recorder-unavailable"
   | "spool-full"

@@ -69,10 +69,15 @@ export const tell = {
       session: "session",
       member: "access",
       engagement: "engagement",
+      identity: "access",
+      vendor: "vendor's access",
+      issuer: "identity provider",
     }[entry.level];
     const reason = entry.reason === "" ? "" : `: ${printable(entry.reason)}`;
     return `Your ${what} was revoked ${minuteOf(entry.at)} by ${printable(entry.by)}${reason}.${ask(engagement)}`;
   },
+  idpSilent: (engagement: Engagement, since: number) =>
+    `Your identity provider has not answered since ${minuteOf(since)}, so nobody knows whether you may still be here, and engagement ${nameOf(engagement)} waits no longer for it. Try again when it is back.${ask(engagement)}`,
   leaseExpired: () =>
     "This host has lost contact with its control plane for too long and admits nobody until it is back. Try again later.",
   tooManySessions: (engagement: Engagement, running: number) =>

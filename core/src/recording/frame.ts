@@ -55,6 +55,8 @@ export const StartRecord = z.object({
   login: z.object({
     certificateSerial: z.string(),
     keyFingerprint: z.string(),
+    /** `iat` of the ID token of the sign-in, in seconds; older recordings do not say. */
+    signedInAt: z.number().optional(),
     sourceAddress: z.string().nullable(),
     mfa: z.string(),
     /** `brokered` where the ID token did not commit to the key; `bound` in older recordings, which do not say. */

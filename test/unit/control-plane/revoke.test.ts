@@ -20,7 +20,7 @@ describe("revoking", () => {
   let hosts: RevocationAnnouncer;
   const hostId = "hst_00000000000000000000000001";
   const request = (level: RevocationLevel, target: string) =>
-    revoke({ ...world, hosts }, { level, target, reason: "why" }, "sec");
+    revoke({ ...world, hosts }, { level, target, reason: "why", signInsOnly: false }, "sec");
 
   beforeEach(async () => {
     world = await makeWorld();
@@ -128,6 +128,7 @@ describe("revoking", () => {
     await addCertificate(world.db, {
       serial: "7",
       ...identity,
+      signed_in_at: 0,
       valid_after: 0,
       valid_before: 9,
       issued_at: 1,

@@ -13,6 +13,7 @@ import * as auditStreams from "./0011-audit-streams.ts";
 import * as sessionAssurance from "./0012-session-assurance.ts";
 import * as certificateKeys from "./0013-certificate-keys.ts";
 import * as sessionLists from "./0014-session-lists.ts";
+import * as revocations from "./0015-revocations.ts";
 
 /** Every migration by name, in order. Released ones are never changed: add a file. */
 export const MIGRATIONS: Record<string, Migration> = {
@@ -30,4 +31,5 @@ export const MIGRATIONS: Record<string, Migration> = {
   "0012-session-assurance": sessionAssurance,
   "0013-certificate-keys": certificateKeys,
   "0014-session-lists": sessionLists,
+  "0015-revocations": revocations,
 };

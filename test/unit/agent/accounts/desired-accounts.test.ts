@@ -50,7 +50,16 @@ function member(letter: string, account: string | null): unknown {
 
 const revoked = (level: "member" | "engagement" | "certificate", target: string) =>
   new RevocationIndex([
-    { id: id("rev", "a"), sequence: 1, level, target, at: 1, by: "", reason: "" } satisfies Revocation,
+    {
+      id: id("rev", "a"),
+      sequence: 1,
+      level,
+      target,
+      at: 1,
+      by: "",
+      reason: "",
+      before: null,
+    } satisfies Revocation,
   ]);
 const desired = (engagements: unknown[], members?: unknown[], revocations = new RevocationIndex()) =>
   desiredAccounts(bundle(engagements, members), revocations, NOW);

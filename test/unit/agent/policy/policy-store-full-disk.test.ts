@@ -44,7 +44,16 @@ describe("the policy of a host whose disk is full", () => {
   it("has a revocation that was pushed", () => {
     const target = id("mem", "9");
     assert.throws(() => store.revoke(makeRevocation("member", target, 9)), /ENOSPC/);
-    const login = { certificateSerial: "", keyFingerprint: "", engagementId: "", memberId: target };
+    const nobody = {
+      certificateSerial: "",
+      keyFingerprint: "",
+      engagementId: "",
+      issuer: "",
+      subject: "",
+      vendors: [],
+      signedInAt: 0,
+    };
+    const login = { ...nobody, memberId: target };
     assert.ok(store.revocations.find(login));
   });
 });

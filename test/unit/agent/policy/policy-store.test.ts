@@ -51,6 +51,7 @@ describe("the policy of a host", () => {
   };
   const isRevoked = (store: PolicyStore, sequence: number) =>
     store.revocations.find({
+      ...{ issuer: "", subject: "", vendors: [], signedInAt: 0 },
       certificateSerial: "",
       keyFingerprint: "",
       engagementId: "",

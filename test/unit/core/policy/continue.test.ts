@@ -19,6 +19,9 @@ const session = {
   engagementId: makeEngagement().id,
   account: "deploy",
   certificateSerial: "42",
+  issuer: "https://idp.example",
+  subject: "someone",
+  signedInAt: 1000,
   keyFingerprint: "SHA256:key",
 };
 const DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];

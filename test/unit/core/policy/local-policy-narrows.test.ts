@@ -141,6 +141,7 @@ describe("local policies, whatever is in them", () => {
         const session = {
           ...{ sessionId: id("ses", "1"), memberId: MEMBER, engagementId: engagement.id },
           ...{ account: one.account, certificateSerial: "42", keyFingerprint: "SHA256:key" },
+          ...{ issuer: "https://idp.example", subject: "someone", signedInAt: 1000 },
         };
         const end = mustEnd(session, bundle, new RevocationIndex(), NOW, one.local);
         const lasting = /^(deny|accounts|hours)/.test(decision.refusal.detail);

@@ -71,6 +71,7 @@ describe("a local policy", () => {
       const session = {
         ...{ sessionId: id("ses", "1"), memberId: MEMBER, engagementId, account: "deploy" },
         ...{ certificateSerial: "42", keyFingerprint: "SHA256:key" },
+        ...{ issuer: "https://idp.example", subject: "someone", signedInAt: 1000 },
       };
       const end = mustEnd(session, bundle, new RevocationIndex(), NOW, [policy(content)]);
       assert.equal(end?.reason, ends ? "engagement-ended" : undefined);

@@ -116,6 +116,7 @@ describe("a running session whose engagement has another mode now", () => {
       {
         ...{ sessionId: id("ses", "1"), memberId: MEMBER, engagementId: engagement.id, account: "deploy" },
         ...{ certificateSerial: "42", keyFingerprint: "SHA256:key" },
+        ...{ issuer: "https://idp.example", subject: "someone", signedInAt: 1000 },
         ...(mode === undefined ? {} : { mode }),
       },
       makeBundle(engagement),

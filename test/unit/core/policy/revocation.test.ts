@@ -2,7 +2,10 @@ import assert from "node:assert/strict";
 import { RevocationIndex } from "@sallyport/core/policy/revocation.ts";
 import { makeRevocation } from "./scenario.ts";
 
-const subject = { certificateSerial: "1", keyFingerprint: "2", memberId: "3", engagementId: "4" };
+const subject = {
+  ...{ certificateSerial: "1", keyFingerprint: "2", memberId: "3", engagementId: "4" },
+  ...{ issuer: "https://idp.example", subject: "7", vendors: ["vendor"], signedInAt: 1000 },
+};
 
 describe("the revocation index", () => {
   it("knows the highest sequence, whatever the order", () => {

@@ -128,7 +128,16 @@ export function codeOf(decision: Decision): string {
 
 export function makeRevocation(level: RevocationLevel, target: string, sequence = 1): Revocation {
   const by = "sam@company.example";
-  return { id: id("rev", "1"), sequence, level, target, at: NOW - 60, by, reason: "left the vendor" };
+  return {
+    id: id("rev", "1"),
+    sequence,
+    level,
+    target,
+    at: NOW - 60,
+    by,
+    reason: "left the vendor",
+    before: null,
+  };
 }
 
 /** The one engagement of a scenario, to be changed in place. */

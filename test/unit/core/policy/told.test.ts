@@ -102,6 +102,7 @@ describe("what a contractor is told", () => {
     const session = {
       ...{ sessionId: id("ses", "1"), memberId: MEMBER, engagementId: only(scenario).id },
       ...{ account: "nobody", certificateSerial: "42", keyFingerprint: "SHA256:key" },
+      ...{ issuer: "https://idp.example", subject: "someone", signedInAt: 1000 },
     };
     const { bundle, revocations } = scenario.condition;
     assert.doesNotMatch(mustEnd(session, bundle, revocations, NOW)?.told ?? NASTY, UNSAFE);
