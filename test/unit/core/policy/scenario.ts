@@ -70,6 +70,7 @@ export function makeBundle(...engagements: Engagement[]): Bundle {
       engagements: [],
       revocations: [],
       revocationSequence: 0,
+      silentIssuers: [],
     }),
     engagements: engagements.length > 0 ? engagements : [makeEngagement()],
   };

@@ -20,7 +20,6 @@ const lease: Lease = {
   v: 1,
   hostId: id("hst", "1"),
   bundleVersion: 7,
-  silentIssuers: [],
   revocationSequence: 0,
   issuedAt: NOW,
   leaseUntil: NOW + HOUR,
