@@ -51,6 +51,7 @@ export function makeEngagement(changes: Changes<Engagement> = {}): Engagement {
     approval: { rule: "none", approvers: 1, lasts: 8 * HOUR, ticket: false, approved: false, granted: [] },
     assurance: "bound",
     certificateLifetime: null,
+    idpGrace: 900,
     sponsor: null,
     contact: "dana@company.example",
   };
