@@ -60,6 +60,8 @@ export interface AgentSettings {
   sshdUid: number;
   /** The host's clocks. */
   time: TimeSource;
+  /** Sockets that somebody listens on for us, by `principals` and `session`: connections wait in them while no agent runs. */
+  sockets: ReadonlyMap<string, number>;
   log: Logger;
 }
 
@@ -286,8 +288,8 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
   const sweep = setInterval(() => {
     void endLoginsThatMust(logins, policy, now(), (monitor) => guard.endLogin(monitor));
   }, SWEEP_MS);
-  await listen(principals, paths.principalsSocket);
-  await listen(sessions, paths.sessionSocket);
+  await listen(principals, paths.principalsSocket, settings.sockets.get("principals"));
+  await listen(sessions, paths.sessionSocket, settings.sockets.get("session"));
   const stopHealth = await serveHealth({ paths, config, describe, metrics, log });
   log.info("ready", { host: pinned.host.name, version: settings.version });
   return {
@@ -313,10 +315,14 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
 }
 
 /** Any account may connect; who it is, SO_PEERCRED tells. */
-function listen(server: Server, path: string): Promise<void> {
-  rmSync(path, { force: true });
+function listen(server: Server, path: string, inherited?: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.on("error", reject);
+    if (inherited !== undefined) {
+      server.listen({ fd: inherited }, resolve);
+      return;
+    }
+    rmSync(path, { force: true });
     server.listen(path, () => {
       chmodSync(path, 0o666);
       resolve();

@@ -1,5 +1,5 @@
 import { isSallyportError } from "@sallyport/core/errors.ts";
-import { Command, CommanderError, Option } from "commander";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 
 /** What the command line needs of the process that it runs in. */
 export interface Surroundings {
@@ -92,10 +92,20 @@ function buildProgram(around: Surroundings, onStatus: (status: number) => void):
     .description(
       "Answer sshd's questions and record sessions, until SIGTERM or SIGINT; what the service runs. Sessions go on when it ends.",
     )
-    .addHelpText("after", examples("run", "run --config /etc/sallyport/agent.yaml"))
-    .action(async () => {
+    .addOption(
+      new Option(
+        "--recorder-unit <name>",
+        "start recorders as instances of this unit of systemd, not as children",
+      ).argParser(unitName),
+    )
+    .addHelpText(
+      "after",
+      examples("run", "run --config /etc/sallyport/agent.yaml", "run --recorder-unit sallyport-recorder"),
+    )
+    .action(async ({ recorderUnit = null }: { recorderUnit?: string | null }) => {
       const { runCommand } = await import("./commands/run.ts");
-      await runCommand({ config: config(), version: around.version, self: around.self });
+      const { version, self, env } = around;
+      await runCommand({ config: config(), version, self, env, recorderUnit });
     });
 
   const clock = program.command("clock").summary("the clock that access is judged by");
@@ -168,6 +178,12 @@ function buildProgram(around: Surroundings, onStatus: (status: number) => void):
     write(await factsCommand({ config: config(), version: around.version, now: around.now }));
   });
   return program;
+}
+
+/** A name of a unit template, without `@.service`. */
+function unitName(text: string): string {
+  if (/^[a-z][a-z0-9-]{0,63}$/.test(text)) return text;
+  throw new InvalidArgumentError("a unit's name has lower-case letters, digits and -");
 }
 
 function examples(...lines: string[]): string {

@@ -3,6 +3,7 @@ import { layOutPaths } from "../configuration/paths.ts";
 import { readHostKey } from "../enrolment/enrol.ts";
 import { processStat } from "../kernel/processes.ts";
 import { Recorder } from "../recorder/recorder.ts";
+import { serviceManager } from "../service/notify.ts";
 import { readConfig } from "./read-config.ts";
 
 /** `sallyport-agent recorder`, which the agent alone starts. */
@@ -23,4 +24,5 @@ export function recorderCommand(options: { config: string; id: string; version: 
   process.on("SIGHUP", () => {});
   process.on("SIGTERM", () => recorder.drain());
   recorder.start();
+  serviceManager(process.env, process.pid).tell("READY=1");
 }
