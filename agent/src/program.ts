@@ -66,11 +66,19 @@ function buildProgram(around: Surroundings, onStatus: (status: number) => void):
     .description(
       "Join a control plane. Nothing is changed until everything is fetched and checked; where sshd refuses its new settings, all is put back.",
     )
-    .requiredOption("--token-file <file>", 'the join token; "-" reads it from standard input')
-    .addHelpText("after", examples("enroll --token-file join-token", "enroll --token-file - < join-token"))
-    .action(async ({ tokenFile }: { tokenFile: string }) => {
+    .option(
+      "--token-file <file>",
+      'the join token; "-" reads it from standard input; default: what /etc/sallyport/enroll.yaml says',
+    )
+    .addHelpText(
+      "after",
+      examples("enroll --token-file join-token", "enroll --token-file - < join-token", "enroll"),
+    )
+    .action(async ({ tokenFile }: { tokenFile?: string }) => {
       const { enrollCommand } = await import("./commands/enroll.ts");
-      await enrollCommand({ config: config(), tokenFile, say });
+      const { version, now, stdout, env } = around;
+      const colours = stdout.isTTY === true && !env.NO_COLOR;
+      onStatus(await enrollCommand({ config: config(), tokenFile, version, colours, now, say, write }));
     });
   program
     .command("leave")

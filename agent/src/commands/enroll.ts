@@ -1,30 +1,68 @@
-import { readFileSync } from "node:fs";
-import { SallyportError } from "@sallyport/core/errors.ts";
-import { layOutPaths } from "../configuration/paths.ts";
+import { setTimeout as pause } from "node:timers/promises";
+import type { AgentConfig } from "../configuration/agent-config.ts";
+import { layOutPaths, type Paths } from "../configuration/paths.ts";
+import { doctorCommand } from "../doctor/doctor-command.ts";
 import { enrol } from "../enrolment/enrol.ts";
+import { readJoinToken, removeEnrolmentFile } from "../enrolment/enrolment-file.ts";
+import { reloadSshd } from "../host-certificates/reload-sshd.ts";
+import { hasUnits, startUnits } from "../service/units.ts";
+import { askStatus } from "../status/ask-status.ts";
 import { readConfig } from "./read-config.ts";
 
-/** `sallyport-agent enroll`. `tokenFile` is a path, or `-` for standard input: a token is never an argument. */
-export async function enrollCommand(options: {
+/** For the first policy; what keeps it away, doctor says. */
+const POLICY_MS = 20_000;
+const LOOK_MS = 100;
+
+/** What `sallyport-agent enroll` needs. */
+export interface EnrollOptions {
   config: string;
-  tokenFile: string;
+  /** A path, or `-` for standard input; left out: what enroll.yaml says. A token is never an argument. */
+  tokenFile: string | undefined;
+  version: string;
+  colours: boolean;
+  /** Seconds since the epoch. */
+  now(): number;
   say(sentence: string): void;
-}): Promise<void> {
-  const { tokenFile, say } = options;
+  write(text: string): void;
+}
+
+/**
+ * `sallyport-agent enroll`: pins trust, puts sshd's drop-in in place, and, where the package's units are there, has sshd read it, starts
+ * the agent, waits for the first policy and lets doctor look. Resolves with the exit status: that of doctor.
+ */
+export async function enrollCommand(options: EnrollOptions): Promise<number> {
+  const { say } = options;
   const config = readConfig(options.config);
-  const token = readToken(tokenFile);
+  const token = readJoinToken(options.tokenFile, config.trustFile);
   const paths = layOutPaths(config.stateDirectory);
   const { hostName, keyFingerprint } = await enrol({ config, paths, token, say });
+  removeEnrolmentFile(config.trustFile);
   say(
     `Enrolled as ${hostName}. Its recordings are signed by ${keyFingerprint}: note it, to compare with: sallyport verify`,
   );
-  say("Now reload sshd (systemctl reload ssh) and start the agent: sallyport-agent run");
+  if (!hasUnits()) {
+    say("Now reload sshd (systemctl reload ssh) and start the agent: sallyport-agent run");
+    return 0;
+  }
+  return start(options, config, paths);
 }
 
-function readToken(file: string): string {
-  try {
-    return readFileSync(file === "-" ? 0 : file, "utf8");
-  } catch (cause) {
-    throw new SallyportError("config-missing", `The join token ${file} cannot be read.`, { cause });
+async function start(options: EnrollOptions, config: AgentConfig, paths: Paths): Promise<number> {
+  const { say, colours, version, now, write } = options;
+  say("Having sshd read its drop-in, and starting the agent.");
+  reloadSshd(config.sshd);
+  await startUnits();
+  const policy = await firstPolicy(paths);
+  say(policy === null ? "No policy has come yet." : `The first policy is here: version ${policy}.`);
+  return doctorCommand({ config: options.config, json: false, colours, version, now, write });
+}
+
+/** The version of the policy, once there is one; null where none comes in time. */
+async function firstPolicy(paths: Paths): Promise<number | null> {
+  for (let waited = 0; waited < POLICY_MS; waited += LOOK_MS) {
+    const status = await askStatus(paths.statusSocket).catch(() => null);
+    if (status?.policy != null) return status.policy.version;
+    await pause(LOOK_MS);
   }
+  return null;
 }

@@ -48,7 +48,7 @@ describe("the command line of the agent", () => {
   for (const [args, complaint] of [
     [[], /^Usage: /],
     [["enrol"], /^sallyport-agent: unknown command 'enrol'/],
-    [["enroll"], /^sallyport-agent: required option '--token-file <file>' not specified/],
+    [["enroll"], /^sallyport-agent: Say where the join token is: --token-file FILE/],
     [["doctor", "--jsn"], /^sallyport-agent: unknown option '--jsn'/],
     [["recorder"], /^sallyport-agent: required option '--id <id>' not specified/],
   ] as const) {

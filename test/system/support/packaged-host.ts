@@ -1,0 +1,32 @@
+import type { LightHostOptions } from "../../../demo/light-host.ts";
+import type { Suite } from "../../fixtures/whole-host/tree.ts";
+import { type Installation, startWholeHost, type WholeHost } from "../../fixtures/whole-host.ts";
+import { packageFile, packages } from "./packages.ts";
+
+/** Starts a Debian server of this release and installs, by the documented commands, what `npm run deb` makes. */
+export function packagedHost(suite: Suite): (options: LightHostOptions) => Promise<WholeHost> {
+  return (options) => startWholeHost(options, fromPackage(suite));
+}
+
+function fromPackage(suite: Suite): Installation {
+  const directory = packages();
+  return {
+    suite,
+    readOnly: [directory],
+    install: async (host) => {
+      await host.mustRun(["apt-get", "install", "--yes", packageFile(directory, "sallyport-agent")]);
+    },
+    enroll: async (host, joinToken) => {
+      await host.mustRun(["sallyport-agent", "enroll", "--token-file", "-"], { input: `${joinToken}\n` });
+    },
+    main: "/usr/lib/sallyport/agent/start.mjs",
+    shim: "/usr/lib/sallyport/shim",
+    files: (log) => {
+      const output = `[Service]\nStandardOutput=append:${log}\nStandardError=append:${log}\n`;
+      return {
+        "/etc/systemd/system/sallyport-agent.service.d/log.conf": output,
+        "/etc/systemd/system/sallyport-recorder@.service.d/log.conf": output,
+      };
+    },
+  };
+}
