@@ -12,6 +12,8 @@ import { readConfig } from "./read-config.ts";
 /** For the first policy; what keeps it away, doctor says. */
 const POLICY_MS = 20_000;
 const LOOK_MS = 100;
+/** Exit status of doctor where nothing is worse; an unattended installation goes on then. */
+const WARNINGS = 3;
 
 /** What `sallyport-agent enroll` needs. */
 export interface EnrollOptions {
@@ -28,7 +30,7 @@ export interface EnrollOptions {
 
 /**
  * `sallyport-agent enroll`: pins trust, puts sshd's drop-in in place, and, where the package's units are there, has sshd read it, starts
- * the agent, waits for the first policy and lets doctor look. Resolves with the exit status: that of doctor.
+ * the agent, waits for the first policy and lets doctor look. Resolves with the exit status: 4 where doctor finds something wrong.
  */
 export async function enrollCommand(options: EnrollOptions): Promise<number> {
   const { say } = options;
@@ -53,15 +55,21 @@ async function start(options: EnrollOptions, config: AgentConfig, paths: Paths):
   reloadSshd(config.sshd);
   await startUnits();
   const policy = await firstPolicy(paths);
-  say(policy === null ? "No policy has come yet." : `The first policy is here: version ${policy}.`);
-  return doctorCommand({ config: options.config, json: false, colours, version, now, write });
+  say(
+    policy === null
+      ? "No policy has come yet, or no recorder is ready."
+      : `The first policy is here: version ${policy}.`,
+  );
+  const found = await doctorCommand({ config: options.config, json: false, colours, version, now, write });
+  return found === WARNINGS ? 0 : found;
 }
 
-/** The version of the policy, once there is one; null where none comes in time. */
+/** The version of the policy, once there is one and sessions can be recorded; null where that takes too long. */
 async function firstPolicy(paths: Paths): Promise<number | null> {
   for (let waited = 0; waited < POLICY_MS; waited += LOOK_MS) {
     const status = await askStatus(paths.statusSocket).catch(() => null);
-    if (status?.policy != null) return status.policy.version;
+    if (status?.policy != null && status.recorders.some(({ draining }) => !draining))
+      return status.policy.version;
     await pause(LOOK_MS);
   }
   return null;

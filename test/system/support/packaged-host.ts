@@ -17,7 +17,9 @@ function fromPackage(suite: Suite): Installation {
       await host.mustRun(["apt-get", "install", "--yes", packageFile(directory, "sallyport-agent")]);
     },
     enroll: async (host, joinToken) => {
-      await host.mustRun(["sallyport-agent", "enroll", "--token-file", "-"], { input: `${joinToken}\n` });
+      const enroll = ["sallyport-agent", "enroll", "--token-file", "-"];
+      const { status, stdout, stderr } = await host.run(enroll, { input: `${joinToken}\n` });
+      if (status !== 0) throw new Error(`enroll ended with ${status}: ${stderr}${stdout}`);
     },
     main: "/usr/lib/sallyport/agent/start.mjs",
     shim: "/usr/lib/sallyport/shim",
