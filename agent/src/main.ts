@@ -7,7 +7,9 @@ import { setFlagsFromString } from "node:v8";
  * recorder, of which there is one per core, goes around the command-line parser: it would only take memory there.
  */
 
-const VERSION = "0.1.0";
+/** The package's own, which its build puts here; from the sources that of package.json. */
+declare const SALLYPORT_VERSION: string | undefined;
+const VERSION = typeof SALLYPORT_VERSION === "string" ? SALLYPORT_VERSION : "0.1.0";
 const MAIN = fileURLToPath(import.meta.url);
 const args = process.argv.slice(2);
 const [command, configOption, config, idOption, id] = args;

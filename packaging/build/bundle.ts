@@ -22,7 +22,7 @@ const REQUIRE =
  * Bundles a program with all that it imports into `directory`: `main.mjs`, and a file for whatever is loaded only when it is asked for. The
  * same sources give the same bytes. Returns the npm packages that are in it, by their folders.
  */
-export async function bundle(program: Program, directory: string): Promise<string[]> {
+export async function bundle(program: Program, directory: string, version: string): Promise<string[]> {
   const { metafile } = await build({
     absWorkingDir: ROOT,
     entryPoints: { main: PROGRAMS[program] },
@@ -34,6 +34,7 @@ export async function bundle(program: Program, directory: string): Promise<strin
     target: "node24",
     outExtension: { ".js": ".mjs" },
     external: EXTERNAL,
+    define: { SALLYPORT_VERSION: JSON.stringify(version) },
     banner: { js: REQUIRE },
     minifyWhitespace: true,
     minifySyntax: true,

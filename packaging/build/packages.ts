@@ -106,7 +106,11 @@ export async function layOut(
 ): Promise<{ tree: Tree; executables: Set<string> }> {
   const recipe = RECIPES[name];
   const tree = new Tree(root);
-  const folders = await bundle(recipe.program, tree.at(recipe.directory));
+  const folders = await bundle(
+    recipe.program,
+    tree.at(recipe.directory),
+    context.version.replace(/-[^-]*$/, ""),
+  );
   tree.copy(join(ROOT, "packaging/build/start.mjs"), `${recipe.directory}/start.mjs`);
   const node = `${recipe.directory}/node`;
   addNode(tree, node, context.architecture, context.scratch);

@@ -3,16 +3,22 @@ import type { Suite } from "../../fixtures/whole-host/tree.ts";
 import { type Installation, startWholeHost, type WholeHost } from "../../fixtures/whole-host.ts";
 import { packageFile, packages } from "./packages.ts";
 
-/** Starts a Debian server of this release and installs, by the documented commands, what `npm run deb` makes. */
-export function packagedHost(suite: Suite): (options: LightHostOptions) => Promise<WholeHost> {
-  return (options) => startWholeHost(options, fromPackage(suite));
+/**
+ * Starts a Debian server of this release and installs, by the documented commands, what `npm run deb` makes. `more` are directories of this
+ * machine that it sees too.
+ */
+export function packagedHost(
+  suite: Suite,
+  more: readonly string[] = [],
+): (options: LightHostOptions) => Promise<WholeHost> {
+  return (options) => startWholeHost(options, fromPackage(suite, more));
 }
 
-function fromPackage(suite: Suite): Installation {
+function fromPackage(suite: Suite, more: readonly string[]): Installation {
   const directory = packages();
   return {
     suite,
-    readOnly: [directory],
+    readOnly: [directory, ...more],
     install: async (host) => {
       await host.mustRun(["apt-get", "install", "--yes", packageFile(directory, "sallyport-agent")]);
     },
