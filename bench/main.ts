@@ -5,6 +5,8 @@ import { logTail } from "../demo/light-host/log-tail.ts";
 import { benchCertificates } from "./control-plane/certificates.ts";
 import { benchHosts } from "./control-plane/hosts.ts";
 import { benchIngest } from "./control-plane/ingest.ts";
+import { benchRevocation } from "./control-plane/revocation.ts";
+import { benchScim } from "./control-plane/scim.ts";
 import { benchSessions } from "./control-plane/sessions.ts";
 import { benchDecision } from "./decision.ts";
 import type { Figure } from "./figure.ts";
@@ -28,6 +30,8 @@ import { openPair, type Pair } from "./pair.ts";
 import { children } from "./processes.ts";
 import { describeMachine, tableText, writeJson } from "./report.ts";
 import { benchRest } from "./rest.ts";
+import { benchRevocationHost } from "./revocation-host.ts";
+import { benchRevocationList } from "./revocation-list.ts";
 import { benchCrowd, benchMemory } from "./sessions.ts";
 import { benchPipe, benchThroughput } from "./throughput.ts";
 import { benchTlog } from "./tlog.ts";
@@ -43,6 +47,7 @@ const OF_HOST: Record<HostBench, (pair: Pair, runs?: number) => Promise<Figure[]
   rest: benchRest,
   memory: benchMemory,
   crowd: benchCrowd,
+  "revocation-host": benchRevocationHost,
 };
 
 const OF_CONTROL_PLANE: Record<ControlPlaneBench, (runs?: number) => Promise<Figure[]>> = {
@@ -50,9 +55,14 @@ const OF_CONTROL_PLANE: Record<ControlPlaneBench, (runs?: number) => Promise<Fig
   ingest: benchIngest,
   hosts: benchHosts,
   sessions: benchSessions,
+  revocation: benchRevocation,
+  scim: benchScim,
 };
 
-const OF_CORE: Record<CoreBench, (runs?: number) => Promise<Figure[]>> = { decision: benchDecision };
+const OF_CORE: Record<CoreBench, (runs?: number) => Promise<Figure[]>> = {
+  decision: benchDecision,
+  "revocation-list": benchRevocationList,
+};
 
 /** Thrown on Ctrl-C. */
 class Interrupted extends Error {}

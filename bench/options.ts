@@ -12,15 +12,23 @@ export const HOST_BENCHES = [
   "rest",
   "memory",
   "crowd",
+  "revocation-host",
 ] as const;
 export type HostBench = (typeof HOST_BENCHES)[number];
 
 /** Of the control plane. */
-export const CONTROL_PLANE_BENCHES = ["certificates", "ingest", "hosts", "sessions"] as const;
+export const CONTROL_PLANE_BENCHES = [
+  "certificates",
+  "ingest",
+  "hosts",
+  "sessions",
+  "revocation",
+  "scim",
+] as const;
 export type ControlPlaneBench = (typeof CONTROL_PLANE_BENCHES)[number];
 
 /** Of the library alone. */
-export const CORE_BENCHES = ["decision"] as const;
+export const CORE_BENCHES = ["decision", "revocation-list"] as const;
 export type CoreBench = (typeof CORE_BENCHES)[number];
 
 const BENCHES = [...HOST_BENCHES, ...CONTROL_PLANE_BENCHES, ...CORE_BENCHES];
@@ -48,11 +56,15 @@ export const HELP = `Measures Sallyport against plain OpenSSH on one host, in tu
   rest         processor time and memory while nobody is logged in
   memory       private memory of an idle session                           (200 sessions)
   crowd        sessions opened all at once                                 (200 sessions)
+  revocation-host  a revocation's arrival to the death of the shell        (30 sessions)
   certificates certificates issued by the control plane                    (3000)
   ingest       recordings uploaded to it and stored                        (400 MB)
   hosts        memory of connected hosts, and all back after a restart     (2000 hosts)
   sessions     lists of sessions, on both databases                        (out of 1,000,000)
+  revocation   from a request to the last host's answer, and a long list   (30 times, 2000 hosts)
+  scim         people disabled and enabled by SCIM                         (2000 PATCHes)
   decision     a command line judged by 1,000 rules                        (10,000 lines of each kind)
+  revocation-list  somebody looked up in a host's list of 100,000 revocations (20,000 people of each kind)
 
   --runs N     runs of each side, or as many sessions, certificates, MB, hosts, lines
   --out FILE   where the JSON goes    (default bench/results/TIME.json)

@@ -19,8 +19,11 @@ const MAX_STEPS = 20;
  * submits it, and follows the answer down to the loopback redirect, which it fetches as well. Returns the last page:
  * the client's "you can close this window", or the form again where the IdP refused what was typed.
  */
-export async function signInByForm(url: string, input: SignInInput): Promise<SignInOutcome> {
-  const cookies = new CookieJar();
+export async function signInByForm(
+  url: string,
+  input: SignInInput,
+  cookies: CookieJar = new CookieJar(),
+): Promise<SignInOutcome> {
   const filled = new Set<string>();
   let request = { url: new URL(url), init: {} as RequestInit };
 

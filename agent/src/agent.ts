@@ -12,7 +12,7 @@ import type { AgentConfig } from "./configuration/agent-config.ts";
 import type { Paths } from "./configuration/paths.ts";
 import type { PinnedTrust } from "./configuration/pinned-trust.ts";
 import { ControlPlaneSync } from "./control-plane/control-plane-sync.ts";
-import { userCaKeysFile } from "./enrolment/sshd-drop-in.ts";
+import { keyFiles } from "./enrolment/sshd-drop-in.ts";
 import { HostFactsKeeper } from "./facts/host-facts.ts";
 import { HostCertificates } from "./host-certificates/host-certificates.ts";
 import type { ProcessIdentity } from "./kernel/processes.ts";
@@ -26,6 +26,7 @@ import { beTheOnlyAgent } from "./only-agent.ts";
 import { JwksCache } from "./policy/jwks-cache.ts";
 import { openLocalPolicies } from "./policy/open-local-policies.ts";
 import { PolicyStore } from "./policy/policy-store.ts";
+import { RevokedKeys } from "./policy/revoked-keys.ts";
 import { RecorderPool } from "./recorders/recorder-pool.ts";
 import { recover, recoverForgotten, recoverLost, recoverOrphans } from "./recordings/recovery.ts";
 import { Reports } from "./reports.ts";
@@ -87,11 +88,17 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
   clock.signedAt(policy.signedAt);
   const keys = new PinnedKeys({
     file: config.trustFile,
-    userCaKeys: userCaKeysFile(config),
+    userCaKeys: keyFiles(config).userCaKeys,
     pinned,
     policySignedBy: () => policy.signedBy,
   });
   keys.start();
+  const revokedKeys = new RevokedKeys({
+    ...{ file: keyFiles(config).revokedKeys, list: policy.list, now },
+    userCaKeys: () => keys.trust.userCaKeys,
+    onError: (error) => log.error("sshd's list of revoked keys cannot be written", { error }),
+  });
+  revokedKeys.start();
   const hostCertificates = new HostCertificates({
     ...{ dropIn: config.sshdDropIn, sshd: config.sshd, hostName: pinned.host.name },
     trust: () => keys.trust,
@@ -188,6 +195,7 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
     onRefused: (recording, reason) => reports.recordingRejected(recording, reason),
     spoolBytes: () => spool.bytes,
     ...{ policy, keys, hostCertificates, jwks, clock, skew, endWhatMust },
+    onRevocations: () => revokedKeys.writeSoon(),
     liveSessions: () => supervisor.sessions.map((live) => live.session),
     facts: () => facts.current,
     onBlockSent: () => metrics.blockUploaded(),
@@ -308,6 +316,8 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
       local.stop();
       jwks.stop();
       sync.stop();
+      revokedKeys.stop();
+      policy.list.close();
       pool.stop();
       outbox.sync();
     },

@@ -71,6 +71,7 @@ function link(server: string, host: FleetHost, upToDate: Set<string>): ControlPl
     agentVersion: "bench",
     bundleVersion: () => version,
     revocationSequence: () => 0,
+    revocationChain: () => "",
     onMessage: (message) => {
       if (message.type === "bundle") {
         version = versionOf(message.jws);

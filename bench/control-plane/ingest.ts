@@ -92,6 +92,7 @@ function upload(server: string, host: FleetHost, blocks: readonly Block[]): Prom
       agentVersion: "bench",
       bundleVersion: () => 0,
       revocationSequence: () => 0,
+      revocationChain: () => "",
       onMessage,
       onConnected: send,
       onDisconnected: (reason) => reject(new Error(`the link ended: ${reason}`)),

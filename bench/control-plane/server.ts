@@ -32,9 +32,9 @@ export interface BenchServer {
   close(): Promise<void>;
 }
 
-/** Starts one with an IdP; on PostgreSQL where a URL is given. `members` are people of the vendor `vendor`. */
+/** Starts one with an IdP, which may speak SCIM; on PostgreSQL where a URL is given. `members` are people of the vendor `vendor`. */
 export async function startServer(
-  options: { databaseUrl?: string; policy?: string } = {},
+  options: { databaseUrl?: string; policy?: string; scimToken?: string } = {},
 ): Promise<BenchServer> {
   const directory = mkdtempSync(join(tmpdir(), "control-plane-"));
   const data = join(directory, "data");
@@ -45,6 +45,9 @@ export async function startServer(
   const policyFile = join(directory, "policy.yaml");
   writeFileSync(policyFile, options.policy ?? "version: 1\n");
   const config = join(directory, "control-plane.yaml");
+  const tokenFile = join(directory, "scim-token");
+  if (options.scimToken !== undefined) writeFileSync(tokenFile, options.scimToken, { mode: 0o600 });
+  const scim = options.scimToken === undefined ? {} : { scim: { tokenFile } };
   writeFileSync(
     config,
     JSON.stringify({
@@ -52,7 +55,9 @@ export async function startServer(
       listen: { address: "127.0.0.1", port },
       url,
       dataDirectory: data,
-      issuers: [{ name: "IdP", issuer: idp.issuer, clientId: CLIENT_ID, mfa: { amr: { mfa: "mfa" } } }],
+      issuers: [
+        { name: "IdP", issuer: idp.issuer, clientId: CLIENT_ID, mfa: { amr: { mfa: "mfa" } }, ...scim },
+      ],
       staff: [{ email: "admin@bench.test", role: "admin" }],
       policyFile,
       // Everything comes from one address here.

@@ -125,7 +125,7 @@ async function fill(db: Database, count: number): Promise<{ member: string; midd
 }
 
 /** A token of the admin, as a sign-in makes it. */
-async function staffToken(db: Database, issuer: string): Promise<string> {
+export async function staffToken(db: Database, issuer: string): Promise<string> {
   const token = randomBytes(32).toString("base64url");
   const now = Math.floor(Date.now() / 1000);
   const identity = { issuer, subject: "admin" };

@@ -11,6 +11,7 @@ export const ExitCode = {
   refused: 6,
   verificationFailed: 7,
   differs: 8,
+  notEverywhere: 9,
 } as const;
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
@@ -25,6 +26,7 @@ export const EXIT_CODE_HELP = `Exit codes:
   6  refused: you may not do this; "policy test": it would be refused
   7  a recording or the audit log does not verify
   8  "diff": applying the file would change something; "policy lint": look at it
+  9  "revoke --wait": not every host has it yet
   "sallyport ssh" ends with ssh's own exit status.`;
 
 const BY_CODE: Partial<Record<ErrorCode, ExitCode>> = {

@@ -4,25 +4,35 @@ import { SallyportError } from "@sallyport/core/errors.ts";
 import { ApprovalWork } from "./approvals/approval-work.ts";
 import { type AuditLog, openAuditLog } from "./audit/audit-log.ts";
 import { AuditStreams } from "./audit/streams/audit-streams.ts";
+import { ActiveChecks } from "./checks/active-checks.ts";
+import { silentIssuers } from "./checks/silent-issuers.ts";
 import type { Configuration } from "./config/configuration.ts";
 import { undeliveredEvents } from "./database/audit-streams.ts";
+import { listEngagements } from "./database/engagements.ts";
+import { listMembers } from "./database/members.ts";
+import { HintMerger } from "./directory-notices/hint-merger.ts";
 import type { Environment } from "./environment.ts";
 import { ConnectedHosts } from "./hosts/connected-hosts.ts";
 import { acceptLinks } from "./hosts/link/accept-links.ts";
+import { RevocationList } from "./hosts/link/revocation-list.ts";
+import { StoredAcknowledgements } from "./hosts/link/stored-acknowledgements.ts";
 import { createApp } from "./http/app.ts";
 import { RateLimit } from "./http/rate-limit.ts";
 import { fetchJwks } from "./issuers/fetch-jwks.ts";
 import { IssuerKeys } from "./issuers/issuer-keys.ts";
 import { KeyWatch } from "./keys/key-watch.ts";
 import { makeHttpServer } from "./listen/http-server.ts";
+import { RevocationKeys } from "./logout/revocation-keys.ts";
 import { Metrics } from "./metrics/metrics.ts";
 import { NoticeSender } from "./notices/notice-sender.ts";
 import { policyCounts } from "./policy/apply-policy.ts";
 import { applyPolicyFile } from "./policy/apply-policy-file.ts";
 import { Bundles } from "./policy/bundles.ts";
+import { revocationsForOlderHosts } from "./policy/for-older-hosts.ts";
 import { RecordingStore } from "./recordings/recording-store.ts";
 import { Retention } from "./recordings/retention.ts";
 import { ReplicatedHosts } from "./replication/replicated-hosts.ts";
+import { SecurityEvents } from "./security-events/security-events.ts";
 import { openStore, type Store, type StoreOptions } from "./store.ts";
 
 /** A control plane that serves. */
@@ -67,11 +77,19 @@ async function serve(
   const { server, tls } = makeHttpServer(configured, environment.log);
   const { db, keys } = store;
   const { clock } = environment;
-  const local = new ConnectedHosts();
+  const revocationList = new RevocationList(db);
+  const acknowledgements = new StoredAcknowledgements({ db, environment });
+  const local = new ConnectedHosts({
+    list: revocationList,
+    older: async (entries) => {
+      const policy = { members: await listMembers(db), engagements: await listEngagements(db) };
+      return revocationsForOlderHosts(db, policy, entries);
+    },
+  });
   const replicated =
     databaseUrl === undefined
       ? undefined
-      : new ReplicatedHosts({ db, url: databaseUrl, log: environment.log, local });
+      : new ReplicatedHosts({ db, url: databaseUrl, log: environment.log, local, acknowledgements });
   const hosts = replicated ?? local;
   await replicated?.start();
   // From here to the last handler nothing may be awaited: what comes in between would never be answered.
@@ -89,15 +107,29 @@ async function serve(
   const rateLimit = new RateLimit(clock, config.rateLimit);
   const callerLimit = new RateLimit(clock, config.rateLimit.caller, "with your sign-in or token");
   const failureLimit = new RateLimit(clock, config.rateLimit.failures);
-  const metrics = new Metrics({ db, hosts: local });
+  const metrics = new Metrics({ db, clock, hosts: local });
   const recordings = new RecordingStore({ db, environment, places: store.places });
   const retention = new Retention({ db, environment, places: store.places, rules: config.retention });
-  const bundles = new Bundles({ db, clock, keys, lease: config.lease });
+  const bundles = new Bundles({
+    ...{ db, clock, keys, lease: config.lease },
+    silentIssuers: () => silentIssuers(db),
+  });
+  const checks = new ActiveChecks({ ...store, environment, config, issuerKeys, hosts });
+  const hints = new HintMerger(checks);
+  const revocationKeys = new RevocationKeys(environment, config.issuers, issuerKeys);
+  const securityEvents = new SecurityEvents({
+    ...{ db, environment, hosts, checks, url: config.url },
+    issuers: config.issuers,
+  });
   const app = createApp({
     ...store,
+    securityEvents,
+    checks,
+    hints,
     environment,
     config,
     issuerKeys,
+    revocationKeys,
     hosts,
     rateLimit,
     callerLimit,
@@ -117,12 +149,18 @@ async function serve(
     lease,
     url,
     connected: hosts,
+    revocationList,
+    acknowledgements,
+    acknowledgedAfter: (after) => metrics.acknowledged(after),
     received: (bytes) => metrics.received(bytes),
   });
   metrics.watchQueues(() => ({ recordings: recordings.waiting }));
   metrics.watchQueues(() => undeliveredEvents(db));
   await metrics.start();
   issuerKeys.start();
+  securityEvents.start();
+  await checks.start();
+  revocationKeys.start();
   tls?.start();
   auditLog.start();
   const keyWatch = new KeyWatch({ db, environment, config, keys }, () => local.tellKeys());
@@ -143,7 +181,11 @@ async function serve(
     reloadTls: () => tls?.reload(),
     close: async () => {
       issuerKeys.stop();
+      const eventsClosed = securityEvents.close();
+      revocationKeys.stop();
+      hints.stop();
       await keyWatch.close();
+      await checks.close();
       tls?.stop();
       const closed = new Promise((resolve) => server.close(resolve));
       await links.close();
@@ -151,7 +193,9 @@ async function serve(
       const cut = setTimeout(() => server.closeAllConnections(), 3000);
       await closed;
       clearTimeout(cut);
+      await acknowledgements.close();
       await replicated?.close();
+      await eventsClosed;
       await recordings.idle();
       await retention.close();
       await notices.stop();

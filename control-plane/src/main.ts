@@ -17,4 +17,5 @@ process.exitCode = await run(process.argv.slice(2), {
   variables,
   stdout: process.stdout,
   stderr: process.stderr,
+  stdin: process.stdin,
 });

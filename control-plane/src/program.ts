@@ -5,6 +5,7 @@ import type { CommandContext } from "./commands/command.ts";
 import { registerEncryptKeys } from "./commands/encrypt-keys.ts";
 import { registerJoinToken } from "./commands/join-token.ts";
 import { registerRenewAuditLog } from "./commands/renew-audit-log.ts";
+import { registerRenewGrantKey } from "./commands/renew-grant-key.ts";
 import { registerRotateKey } from "./commands/rotate-key.ts";
 import { registerServe } from "./commands/serve.ts";
 import { PROGRAM_NAME } from "./program-name.ts";
@@ -63,5 +64,6 @@ function buildProgram(context: CommandContext): Command {
   registerEncryptKeys(program, context);
   registerRotateKey(program, context);
   registerRenewAuditLog(program, context);
+  registerRenewGrantKey(program, context);
   return program;
 }

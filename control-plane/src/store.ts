@@ -4,6 +4,7 @@ import type { Configuration } from "./config/configuration.ts";
 import { isInUse, openDatabase } from "./database/open-database.ts";
 import { checkDatabaseUrl, describeDatabaseUrl } from "./database/postgres/database-url.ts";
 import type { Database } from "./database/tables.ts";
+import { type GrantSealing, openGrantSealing } from "./keys/grant-sealing.ts";
 import { type Keys, openKeys } from "./keys/keys.ts";
 import { Bucket } from "./objects/bucket.ts";
 import { ObjectStorage } from "./objects/object-storage.ts";
@@ -15,6 +16,8 @@ import { RecordingPlaces } from "./recordings/recording-places.ts";
 export interface Store {
   db: Database;
   keys: Keys;
+  /** Of refresh tokens. */
+  sealing: GrantSealing;
   places: RecordingPlaces;
   keysDirectory: string;
 }
@@ -42,8 +45,10 @@ export async function openStore({ config, databaseUrl, objects, passphrase }: St
       : { file: describeDatabaseUrl(checkDatabaseUrl(databaseUrl)), exists: await isInUse(databaseUrl) };
   const keys = openKeys(keysDirectory, used, { keys: config.keys, passphrase });
   const db = await openDatabase(databaseUrl ?? file);
+  let sealing: GrantSealing;
   try {
     await keys.load(db);
+    sealing = await openGrantSealing(db, keysDirectory, passphrase);
   } catch (error) {
     await db.destroy();
     throw error;
@@ -52,5 +57,5 @@ export async function openStore({ config, databaseUrl, objects, passphrase }: St
     directory: new DirectoryStorage(join(directory, "recordings")),
     objects: objects && new ObjectStorage(db, new Bucket(objects)),
   });
-  return { db, keys, places, keysDirectory };
+  return { db, keys, sealing, places, keysDirectory };
 }

@@ -43,6 +43,7 @@ export type ErrorCode =
   | "issuer-unknown"
   | "issuer-unreachable"
   | "not-invited"
+  | "no-longer-vouched"
   | "delivery-failed"
   | "not-ready"
   | "key-unavailable"

@@ -44,7 +44,9 @@ export type IdPrefix =
   | "ntc"
   | "apr"
   | "tok"
-  | "hld";
+  | "hld"
+  | "scu"
+  | "scg";
 
 /** An identifier of ours: a prefix and 26 Crockford base32 digits (48 bits of time, 80 of chance), so ids sort by time. */
 export const Id = z.string().regex(/^[a-z]{3}_[0-9a-hjkmnp-tv-z]{26}$/, "not an identifier of Sallyport");

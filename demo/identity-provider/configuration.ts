@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { type ClientMetadata, type Configuration, interactionPolicy } from "oidc-provider";
-import { messagePage } from "./pages.ts";
+import { messagePage, signOutPage } from "./pages.ts";
 import { memoryStore } from "./store.ts";
 import type { UserDirectory } from "./users.ts";
 
@@ -65,9 +65,24 @@ export function providerConfiguration(inputs: ProviderInputs): Configuration {
       devInteractions: { enabled: false },
       // For clients that have the grant; that of the demo has not.
       deviceFlow: { enabled: true },
-      rpInitiatedLogout: { enabled: false },
+      // `/session/end`: "sign me out", which clients with a `backchannel_logout_uri` are told of.
+      rpInitiatedLogout: {
+        enabled: true,
+        logoutSource: async (ctx, form) => {
+          ctx.type = "html";
+          ctx.body = signOutPage(form);
+        },
+        postLogoutSuccessSource: async (ctx) => {
+          ctx.type = "html";
+          ctx.body = messagePage("Signed out", "You have signed out.");
+        },
+      },
+      backchannelLogout: { enabled: true },
       revocation: { enabled: true },
     },
+    // oidc-provider itself calls no address of this machine, and here everything is on it.
+    fetch: (url, { dispatcher: _guard, ...init }: RequestInit & { dispatcher?: unknown } = {}) =>
+      fetch(url, init),
     interactions: { policy, url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
 
     async findAccount(_ctx, sub) {

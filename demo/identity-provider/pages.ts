@@ -35,6 +35,16 @@ export function codePage(path: string, error?: string): string {
   );
 }
 
+/** Asks whether to sign out; `form` is oidc-provider's own, with what proves that it was asked here. */
+export function signOutPage(form: string): string {
+  return page(
+    "Sign out",
+    `${form}
+    <p>Signing out here ends what you signed in for.</p>
+    <button type="submit" form="op.logoutForm" name="logout" value="yes">Sign me out</button>`,
+  );
+}
+
 /** A page that only tells something. */
 export function messagePage(title: string, message: string): string {
   return page(title, `<p>${escapeHtml(message)}</p>`);

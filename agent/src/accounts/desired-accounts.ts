@@ -9,7 +9,7 @@ import type { PersonalAccounts, Privilege, SudoCommand } from "@sallyport/core/p
 import type { LocalPolicy } from "@sallyport/core/policy/local-policy.ts";
 import { narrow } from "@sallyport/core/policy/narrow.ts";
 import { refusalOf } from "@sallyport/core/policy/refusal.ts";
-import type { RevocationIndex } from "@sallyport/core/policy/revocation.ts";
+import type { RevocationLookup } from "@sallyport/core/policy/revocation.ts";
 import { sudoForRule } from "./run-as-rules.ts";
 
 /** An account that a member should have on this host now. */
@@ -50,7 +50,7 @@ const HOMES: PersonalAccounts["home"][] = ["keep", "archive", "delete"];
  */
 export function desiredAccounts(
   bundle: Bundle,
-  revocations: RevocationIndex,
+  revocations: RevocationLookup,
   now: number,
   local: readonly LocalPolicy[] = [],
 ): DesiredAccounts {
@@ -155,7 +155,7 @@ function means(engagement: Engagement, bundle: Bundle): boolean {
  * Taken from this member in all their identities, from their vendor, or from all of the engagement. A revoked certificate or session
  * takes no account, nor does an entry after which they may sign in again.
  */
-function isRevoked(revocations: RevocationIndex, member: Member, engagement: Engagement): boolean {
+function isRevoked(revocations: RevocationLookup, member: Member, engagement: Engagement): boolean {
   const whoever = {
     ...{ certificateSerial: "", keyFingerprint: "", signedInAt: Number.POSITIVE_INFINITY },
     ...{ memberId: member.id, engagementId: engagement.id, vendors: [member.vendor, engagement.vendor] },

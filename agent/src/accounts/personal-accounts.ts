@@ -4,7 +4,7 @@ import type { Bundle } from "@sallyport/core/policy/bundle.ts";
 import type { UnsafeAccount } from "@sallyport/core/policy/evaluate.ts";
 import type { Privilege } from "@sallyport/core/policy/grants.ts";
 import type { LocalPolicy } from "@sallyport/core/policy/local-policy.ts";
-import type { RevocationIndex } from "@sallyport/core/policy/revocation.ts";
+import type { RevocationLookup } from "@sallyport/core/policy/revocation.ts";
 import type { AgentConfig } from "../configuration/agent-config.ts";
 import type { Accounts } from "../logins/accounts.ts";
 import { type DesiredAccount, type DesiredAccounts, desiredAccounts } from "./desired-accounts.ts";
@@ -35,7 +35,7 @@ export interface PersonalAccountsContext {
   accounts: Accounts;
   policy: {
     readonly bundle: Bundle | null;
-    readonly revocations: RevocationIndex;
+    readonly revocations: RevocationLookup;
     /** The host's own policies. */
     local(): readonly LocalPolicy[];
   };

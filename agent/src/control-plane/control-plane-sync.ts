@@ -13,6 +13,7 @@ import type { HostCertificates } from "../host-certificates/host-certificates.ts
 import type { JwksCache } from "../policy/jwks-cache.ts";
 import type { PolicyStore } from "../policy/policy-store.ts";
 import type { PinnedKeys } from "../trust/pinned-keys.ts";
+import { RevocationSync } from "./revocation-sync.ts";
 
 const HEARTBEAT_MS = 15_000;
 /** What its clock is called where clocks are compared. */
@@ -41,6 +42,8 @@ export interface SyncContext {
   skew: Pick<ClockSkew, "note">;
   /** Ends sessions and connections that may not go on under the policy as it is now; resolves with the sessions' ids. */
   endWhatMust(): Promise<SessionId[]>;
+  /** The revocation list has changed. */
+  onRevocations(): void;
   liveSessions(): SessionId[];
   /** Bytes of the recordings here, told with each heartbeat. */
   spoolBytes(): number;
@@ -56,6 +59,8 @@ export interface SyncContext {
 export class ControlPlaneSync {
   readonly #context: SyncContext;
   readonly #link: ControlPlaneLink;
+  /** The revocation list, where the control plane sends it apart from the policy. */
+  readonly revocations: RevocationSync;
   readonly uploader: Uploader;
   #heartbeat: NodeJS.Timeout | undefined;
   /** The facts that were sent on this connection. */
@@ -73,13 +78,19 @@ export class ControlPlaneSync {
       hostKey: context.hostKey,
       agentVersion: context.version,
       bundleVersion: () => context.policy.bundle?.version ?? 0,
-      revocationSequence: () => context.policy.revocations.sequence,
+      revocationSequence: () => context.policy.list.sequence,
+      revocationChain: () => context.policy.list.chain,
       onMessage: (message) => this.#receive(message),
       onConnected: () => this.#connected(),
       onDisconnected: (reason) => context.log.warn("the control plane is gone", { reason }),
       onClock: (seconds) => context.skew.note(CONTROL_PLANE, seconds),
     });
     this.#link = link;
+    this.revocations = new RevocationSync({
+      ...{ policy: context.policy, endWhatMust: () => context.endWhatMust(), log: context.log },
+      send: (message) => link.send(message),
+      onChanged: () => context.onRevocations(),
+    });
     const sender = {
       get connected() {
         return link.connected;
@@ -129,6 +140,7 @@ export class ControlPlaneSync {
   #connected(): void {
     this.#context.log.info("connected to the control plane");
     this.#toldFacts = undefined;
+    this.#inOrder(async () => this.revocations.connected());
     this.#inOrder(async () => this.#tellKeys());
     this.#inOrder(async () => this.#tellHostKeys());
     this.uploader.restart();
@@ -166,6 +178,11 @@ export class ControlPlaneSync {
       case "revocation":
         this.#inOrder(() => this.#revoke(message.entry));
         break;
+      case "revocations": {
+        const ended = this.revocations.narrow(message);
+        this.#inOrder(() => this.revocations.take(message, ended));
+        break;
+      }
       case "key-statement":
         this.#inOrder(async () => this.#takeKeyStatement(message.statement));
         break;
@@ -209,6 +226,7 @@ export class ControlPlaneSync {
     const { keys, policy, log } = this.#context;
     if (!keys.accept(statement)) return;
     policy.trust(keys.trust.policyKeys);
+    this.#context.onRevocations(); // certificates of another CA may count now
     const { type, kind, old } = statement;
     log.info("a key of the control plane", { type, kind, old: keyName(old), new: keyName(statement.new) });
     this.#tellKeys();
@@ -221,8 +239,13 @@ export class ControlPlaneSync {
   }
 
   async #takeLease(jws: string): Promise<void> {
-    const { issuedAt } = await this.#context.policy.renew(jws);
+    const { policy, endWhatMust } = this.#context;
+    const unvouched = policy.list.unvouched;
+    const { issuedAt } = await policy.renew(jws);
     this.#hearTime(issuedAt);
+    this.revocations.askForWhatIsMissing();
+    // Access may have been given back, and with it an account.
+    if (policy.list.unvouched < unvouched) void endWhatMust().then(() => this.#context.onRevocations());
   }
 
   /** It has just been signed, in whole seconds. */
@@ -238,6 +261,8 @@ export class ControlPlaneSync {
     log.info("policy", { version: bundle.version, engagements: bundle.engagements.length });
     void this.#context.endWhatMust();
     this.#link.send({ type: "bundle-ack", version: bundle.version });
+    this.revocations.askForWhatIsMissing();
+    this.#context.onRevocations();
   }
 
   /** In force the moment it is here; acknowledged when what it ends has ended. */

@@ -10,7 +10,7 @@ import { writeFileDurably } from "@sallyport/uplink/spool/durable.ts";
 import { stringify } from "yaml";
 import type { AgentConfig } from "../configuration/agent-config.ts";
 import type { Paths } from "../configuration/paths.ts";
-import { installDropIn, type SshdFiles, userCaKeysFile } from "./sshd-drop-in.ts";
+import { installDropIn, keyFiles, type SshdFiles } from "./sshd-drop-in.ts";
 
 const TIMEOUT_MS = 15_000;
 const MAX_ANSWER = 1024 * 1024;
@@ -61,7 +61,7 @@ export async function enrol(
   mkdirSync(dirname(config.trustFile), { recursive: true, mode: 0o755 });
   const files: SshdFiles = {
     dropIn: config.sshdDropIn,
-    userCaKeys: userCaKeysFile(config),
+    ...keyFiles(config),
     certificates: hostKeys.flatMap((key, index) => {
       const line = response.hostCertificates[index];
       return line === undefined ? [] : [{ path: certificatePath(key.path), line }];

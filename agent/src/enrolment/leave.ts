@@ -3,7 +3,8 @@ import { SallyportError } from "@sallyport/core/errors.ts";
 import { listRecordings } from "@sallyport/uplink/spool/layout.ts";
 import type { AgentConfig } from "../configuration/agent-config.ts";
 import type { Paths } from "../configuration/paths.ts";
-import { certificatesIn, userCaKeysFile } from "./sshd-drop-in.ts";
+import { revocationFiles } from "../policy/revocation-list.ts";
+import { certificatesIn, keyFiles } from "./sshd-drop-in.ts";
 
 export interface LeaveSettings {
   config: AgentConfig;
@@ -27,13 +28,15 @@ export function leave({ config, paths, force, say }: LeaveSettings): void {
     );
   }
   const certificates = certificatesIn(config.sshdDropIn);
-  const ours = [config.sshdDropIn, ...certificates, userCaKeysFile(config)];
+  const { userCaKeys, revokedKeys } = keyFiles(config);
+  const ours = [config.sshdDropIn, ...certificates, userCaKeys, revokedKeys];
   for (const path of [
     ...ours,
     config.trustFile,
     paths.hostKey,
     paths.bundle,
     `${paths.bundle}.revocations`,
+    ...revocationFiles(`${paths.bundle}.list`),
     paths.jwks,
   ]) {
     if (!existsSync(path)) continue;

@@ -3,6 +3,7 @@ import { existsSync, readFileSync, rmSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { SallyportError } from "@sallyport/core/errors.ts";
 import type { Trust } from "@sallyport/core/messages/trust.ts";
+import { writeKrl } from "@sallyport/core/ssh/krl.ts";
 import { writeFileDurably } from "@sallyport/uplink/spool/durable.ts";
 import type { AgentConfig } from "../configuration/agent-config.ts";
 
@@ -10,6 +11,7 @@ import type { AgentConfig } from "../configuration/agent-config.ts";
 export interface SshdFiles {
   dropIn: string;
   userCaKeys: string;
+  revokedKeys: string;
   certificates: { path: string; line: string }[];
 }
 
@@ -17,9 +19,11 @@ export interface SshdFiles {
 export type SshdSetting = readonly [keyword: string, value: string];
 
 /** What sshd is to do with the accounts of our group. What `sshd -T` says of them is compared with this by doctor. */
-export function sshdSettings(userCaKeys: string, config: AgentConfig): SshdSetting[] {
+export function sshdSettings(files: KeyFiles, config: AgentConfig): SshdSetting[] {
   return [
-    ["TrustedUserCAKeys", userCaKeys],
+    ["TrustedUserCAKeys", files.userCaKeys],
+    // In the Match block too: while this file cannot be read, sshd takes no key of anybody whom the setting means.
+    ["RevokedKeys", files.revokedKeys],
     ["AuthorizedPrincipalsCommand", `${config.shim} principals --user=%u --key=%k`],
     ["AuthorizedPrincipalsCommandUser", config.sshdUser],
     // A certificate is the only way in: a key that a contractor leaves behind opens nothing.
@@ -50,9 +54,13 @@ export function certificatesIn(dropIn: string): string[] {
   return [...readFileSync(dropIn, "utf8").matchAll(/^HostCertificate (\S+)$/gm)].map(([, path = ""]) => path);
 }
 
-/** Where the keys of the user CA stand for sshd: beside the pinned trust. */
-export function userCaKeysFile(config: AgentConfig): string {
-  return `${dirname(config.trustFile)}/user_ca.pub`;
+/** What sshd reads at every login anew. */
+export type KeyFiles = Pick<SshdFiles, "userCaKeys" | "revokedKeys">;
+
+/** Where the keys of the user CA, and what is revoked of keys and certificates, stand for sshd: beside the pinned trust. */
+export function keyFiles(config: AgentConfig): KeyFiles {
+  const directory = dirname(config.trustFile);
+  return { userCaKeys: `${directory}/user_ca.pub`, revokedKeys: `${directory}/revoked_keys.krl` };
 }
 
 /**
@@ -65,7 +73,7 @@ export function dropInText(files: SshdFiles, config: AgentConfig): string {
     "# Written by sallyport-agent enroll; removed by sallyport-agent leave.",
     ...files.certificates.map(({ path }) => `HostCertificate ${path}`),
     `Match Group ${config.group}`,
-    ...sshdSettings(files.userCaKeys, config).map(([keyword, value]) => `    ${keyword} ${value}`),
+    ...sshdSettings(files, config).map(([keyword, value]) => `    ${keyword} ${value}`),
     "",
   ].join("\n");
 }
@@ -77,6 +85,8 @@ export function dropInText(files: SshdFiles, config: AgentConfig): string {
 export function installDropIn(files: SshdFiles, trust: Trust, config: AgentConfig): void {
   const wanted = [
     { path: files.userCaKeys, text: `${trust.userCaKeys.join("\n")}\n` },
+    // Before the setting that names it: until the agent runs nothing is revoked here.
+    { path: files.revokedKeys, text: writeKrl(NOTHING_REVOKED) },
     ...files.certificates.map(({ path, line }) => ({ path, text: `${line}\n` })),
     { path: files.dropIn, text: dropInText(files, config) },
   ];
@@ -92,6 +102,8 @@ export function installDropIn(files: SshdFiles, trust: Trust, config: AgentConfi
     throw error;
   }
 }
+
+const NOTHING_REVOKED = { version: 0, generatedAt: 0, caKeys: [], serials: [], fingerprints: [] };
 
 /** Asks sshd itself whether it would start with its configuration as it is. Code `config-invalid`. */
 export function askSshd(sshd: string): void {

@@ -18,6 +18,11 @@ export interface MeasuredNow {
   /** Negative when the lease has run out; null without a policy. */
   leaseSeconds: number | null;
   policyVersion: number | null;
+  revocationSequence: number;
+  revocationEntries: number;
+  revocationsBehind: number;
+  /** A lease is here and does not count, because the list is not the one it names. */
+  leaseAside: boolean;
   recorders: number;
   eventsWaiting: number;
   eventsDropped: number;
@@ -139,6 +144,10 @@ const GAUGES: readonly (readonly [keyof MeasuredNow, string, string])[] = [
     "Seconds until the lease runs out; negative since it has; NaN without a policy.",
   ],
   ["policyVersion", "policy_version", "Version of the policy in force; NaN without one."],
+  ["revocationSequence", "revocation_sequence", "Number of the newest revocation in force."],
+  ["revocationEntries", "revocation_entries", "Targets that stand in the revocation list."],
+  ["revocationsBehind", "revocations_behind", "Revocations that are missing here, as far as is known."],
+  ["leaseAside", "lease_aside", "1 while a lease does not count because its revocation list has not come."],
   ["recorders", "recorders", "Recorders that are connected and take sessions."],
   ["eventsWaiting", "events_waiting", "Events that wait for the control plane."],
   ["eventsDropped", "events_dropped", "Events lost since the agent's start because too many waited."],

@@ -1,23 +1,43 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { SallyportError } from "@sallyport/core/errors.ts";
 import type { Trust } from "@sallyport/core/messages/trust.ts";
 import type { Bundle, Lease } from "@sallyport/core/policy/bundle.ts";
 import type { LocalPolicy } from "@sallyport/core/policy/local-policy.ts";
-import { Revocation, RevocationIndex } from "@sallyport/core/policy/revocation.ts";
+import { Revocation, RevocationIndex, type RevocationLookup } from "@sallyport/core/policy/revocation.ts";
 import { verifyBundle, verifyLease } from "@sallyport/core/policy/signed-document.ts";
 import { writeFileDurably } from "@sallyport/uplink/spool/durable.ts";
-import { decodeProtectedHeader } from "jose";
+import { decodeJwt, decodeProtectedHeader } from "jose";
 import { z } from "zod";
 import { readNewest, writeNewest } from "./newest-policy.ts";
+import { RevocationList, type Standing } from "./revocation-list.ts";
+
+/** What a signed document says of the lease, and of the list that it holds with. */
+interface Statement {
+  kind: "bundle" | "lease";
+  jws: string;
+  bundleVersion: number;
+  sequence: number;
+  /** Undefined: signed by a control plane that does not know of lists apart from the bundle. */
+  chain: string | undefined;
+  issuedAt: number;
+  leaseUntil: number;
+}
+
+/** Why the newest lease does not count yet. */
+export interface LeaseAside {
+  /** The number of the list that it holds with. */
+  sequence: number;
+  standing: Exclude<Standing, "same">;
+}
 
 /**
- * The policy that this host goes by: the newest bundle that a pinned key signed, its lease, and the revocations that
- * came since. Kept on disk as it was signed, so that a restart without a control plane admits what it may. What the newest
- * was is kept beside it: an older one that was put in its place is refused, now and after a restart.
+ * The policy that this host goes by: the newest bundle that a pinned key signed, its lease, and the revocations. Kept on disk as it
+ * was signed, so that a restart without a control plane admits what it may. What the newest was is kept beside it: an older one that
+ * was put in its place is refused, now and after a restart. A lease counts only while the revocation list here is the one it names.
  */
 export class PolicyStore {
   readonly #path: string;
-  /** Revocations that were pushed and that no bundle holds yet. */
+  /** Revocations that were pushed one by one and that no bundle holds yet, from a control plane that keeps no list apart. */
   readonly #pushedPath: string;
   readonly #newestPath: string;
   readonly #hostId: string;
@@ -28,8 +48,17 @@ export class PolicyStore {
   local: () => readonly LocalPolicy[] = () => [];
   #bundle: Bundle | null = null;
   #leaseUntil = 0;
-  #revocations = new RevocationIndex();
+  /** The number of the list that the last document named that counted. */
+  #vouched = 0;
+  /** Documents whose list is not ours yet; the newest of each kind. */
+  #aside: Statement[] = [];
+  /** The list, apart from the bundle. */
+  readonly list: RevocationList;
+  /** The list of a bundle that has it inside, and what was pushed one by one. */
+  #inside = new RevocationIndex();
   readonly #pushed = new Map<string, Revocation>();
+  /** Everything that is revoked here, wherever it stands. */
+  readonly revocations: RevocationLookup & { readonly sequence: number; readonly size: number };
 
   constructor(path: string, hostId: string, policyKeys: Trust["policyKeys"]) {
     this.#path = path;
@@ -37,6 +66,18 @@ export class PolicyStore {
     this.#newestPath = `${path}.newest`;
     this.#hostId = hostId;
     this.#policyKeys = policyKeys;
+    const list = new RevocationList(`${path}.list`);
+    const inside = () => this.#inside;
+    this.list = list;
+    this.revocations = {
+      find: (subject) => list.find(subject) ?? inside().find(subject),
+      get sequence() {
+        return Math.max(list.sequence, inside().sequence);
+      },
+      get size() {
+        return list.size + inside().size;
+      },
+    };
   }
 
   /** From now on policy is what these keys sign; what is in force stays so. */
@@ -62,8 +103,12 @@ export class PolicyStore {
     return this.#signedAt;
   }
 
-  get revocations(): RevocationIndex {
-    return this.#revocations;
+  /** A document that would prolong the lease if the list here were the one that it names; null when there is none. */
+  get aside(): LeaseAside | null {
+    const newest = this.#aside.toSorted((a, b) => a.issuedAt - b.issuedAt).at(-1);
+    if (newest === undefined) return null;
+    const standing = this.#standing(newest);
+    return standing === "same" ? null : { sequence: newest.sequence, standing };
   }
 
   /**
@@ -71,14 +116,17 @@ export class PolicyStore {
    * older than what this host had, and any bundle when the pushed revocations cannot be read: they might be of anybody. Codes as {@link accept}, and `message-malformed`.
    */
   async load(): Promise<void> {
+    const [jws = "", lease] = existsSync(this.#path) ? readFileSync(this.#path, "utf8").split("\n") : [];
+    this.list.load([jws, lease ?? ""].flatMap(namedSequence));
     for (const entry of readPushed(this.#pushedPath)) this.#remember(entry);
     if (!existsSync(this.#path)) return;
-    const [jws = "", lease] = readFileSync(this.#path, "utf8").split("\n");
     const bundle = await this.#verify(jws);
-    this.#mustBeNewest(bundle, Math.max(bundle.revocationSequence, this.#revocations.sequence));
+    const inside = bundle.revocationChain === undefined ? bundle.revocationSequence : 0;
+    this.#mustBeNewest(bundle, Math.max(inside, this.revocations.sequence));
     this.#apply(bundle);
+    this.#judge(ofBundle(bundle, jws));
     this.#signedBy = decodeProtectedHeader(jws).kid;
-    if (lease) await this.#extend(lease);
+    if (lease) this.#judge(await this.#verifyLease(lease));
   }
 
   /** Takes a new bundle. Codes `bundle-bad-signature`, `bundle-wrong-host`, `bundle-older`: then nothing changes. */
@@ -86,19 +134,36 @@ export class PolicyStore {
     const bundle = await this.#verify(jws);
     this.#mustBeNewest(bundle, Number.POSITIVE_INFINITY);
     // In force before it is stored: a disk that somebody has filled must not keep an older policy alive.
+    const before = [...this.#inside.entries()];
     this.#apply(bundle);
+    if (bundle.revocationChain !== undefined) this.#keepApart(before);
+    this.#judge(ofBundle(bundle, jws));
     writeFileDurably(this.#path, `${jws}\n`);
+    if (bundle.revocationChain !== undefined) rmSync(this.#pushedPath, { force: true });
     this.#signedBy = decodeProtectedHeader(jws).kid;
     this.#noteNewest(bundle);
     return bundle;
   }
 
-  /** Takes a lease for the bundle we have. Same codes as {@link accept}. */
+  /** Takes a lease for the bundle we have; it counts when the list is the one that it names. Same codes as {@link accept}. */
   async renew(jws: string): Promise<Lease> {
-    const lease = await this.#extend(jws);
-    const [bundle = ""] = readFileSync(this.#path, "utf8").split("\n");
-    writeFileDurably(this.#path, `${bundle}\n${jws}\n`);
-    return lease;
+    const statement = await this.#verifyLease(jws);
+    this.#judge(statement);
+    if (!this.#aside.includes(statement)) this.#store(statement);
+    return statement.lease;
+  }
+
+  /** The list has changed: documents that were put aside are judged anew. Says whether access was given back to anybody. */
+  settle(): boolean {
+    const aside = this.#aside;
+    this.#aside = [];
+    let lifted = false;
+    for (const statement of aside.toSorted((a, b) => a.issuedAt - b.issuedAt)) {
+      if (statement.bundleVersion !== this.#bundle?.version) continue;
+      lifted = this.#judge(statement) || lifted;
+      if (statement.kind === "lease" && !this.#aside.includes(statement)) this.#store(statement);
+    }
+    return lifted;
   }
 
   /** Takes a revocation that was pushed; it only ever narrows, so the authenticated link is enough. */
@@ -106,6 +171,40 @@ export class PolicyStore {
     this.#remember(entry);
     // On the disk before it is acknowledged: an agent that is killed now must not forget it.
     writeFileDurably(this.#pushedPath, JSON.stringify([...this.#pushed.values()]));
+    if (this.#bundle !== null) this.#noteNewest(this.#bundle);
+  }
+
+  /** Counts a document's lease where its list is ours, and goes by what it vouches for; says whether that gave access back. */
+  #judge(statement: Statement): boolean {
+    const { kind, chain, sequence, issuedAt, leaseUntil } = statement;
+    const newest = issuedAt >= this.#signedAt;
+    this.#signedAt = Math.max(this.#signedAt, issuedAt);
+    if (this.#standing(statement) !== "same") {
+      this.#aside = [...this.#aside.filter((one) => one.kind !== kind), statement];
+      return false;
+    }
+    this.#aside = this.#aside.filter((one) => one.issuedAt > issuedAt);
+    this.#leaseUntil = Math.max(this.#leaseUntil, leaseUntil);
+    if (chain === undefined) return false;
+    this.#vouched = sequence;
+    return this.list.vouch(sequence, issuedAt, newest);
+  }
+
+  #standing({ kind, chain, sequence }: Statement): Standing {
+    if (chain !== undefined) return this.list.standing({ sequence, chain });
+    // One of before lists were kept apart: its bundle has the whole of it, and a lease for another bundle would be of an older time.
+    if (kind === "bundle") return "same";
+    if (this.#bundle?.revocationChain !== undefined) return "unknown";
+    return sequence <= this.revocations.sequence || sequence <= (this.#bundle?.revocationSequence ?? 0)
+      ? "same"
+      : "behind";
+  }
+
+  #store({ jws, bundleVersion }: Statement): void {
+    const [bundle = ""] = readFileSync(this.#path, "utf8").split("\n");
+    // The newest bundle may be in force without being on the disk: a lease of another one makes no sense there.
+    if (namedVersion(bundle) !== bundleVersion) return;
+    writeFileDurably(this.#path, `${bundle}\n${jws}\n`);
     if (this.#bundle !== null) this.#noteNewest(this.#bundle);
   }
 
@@ -124,25 +223,38 @@ export class PolicyStore {
   }
 
   /** After the files it speaks of: a crash in between makes them newer than it says, never older. */
-  #noteNewest({ version, revocationSequence }: Bundle): void {
+  #noteNewest({ version, revocationSequence, revocationChain }: Bundle): void {
     const pushed = [...this.#pushed.values()].map((entry) => entry.sequence);
-    const sequence = Math.max(revocationSequence, ...pushed);
+    const known = revocationChain === undefined ? revocationSequence : this.#vouched;
+    const sequence = Math.max(known, ...pushed);
     writeNewest(this.#newestPath, { v: 1, hostId: this.#hostId, version, revocationSequence: sequence });
   }
 
   #remember(entry: Revocation): void {
     this.#pushed.set(entry.id, entry);
-    this.#revocations.add(entry);
+    this.#inside.narrow(entry);
   }
 
   #apply(bundle: Bundle): void {
     this.#bundle = bundle;
-    this.#signedAt = Math.max(this.#signedAt, bundle.issuedAt);
-    this.#leaseUntil = Math.max(this.#leaseUntil, bundle.leaseUntil);
+    this.#aside = [];
+    if (bundle.revocationChain !== undefined) return;
     // A bundle may have been made before a push reached us: what it does not know yet stays in force.
     for (const [id, entry] of this.#pushed)
       if (entry.sequence <= bundle.revocationSequence) this.#pushed.delete(id);
-    this.#revocations = new RevocationIndex([...bundle.revocations, ...this.#pushed.values()]);
+    this.#inside = new RevocationIndex(bundle.revocations);
+    for (const entry of this.#pushed.values()) this.#inside.narrow(entry);
+  }
+
+  /** What the bundle before had inside is kept with the list, until that is signed for: the new bundle says nothing of it. */
+  #keepApart(entries: readonly Revocation[]): void {
+    try {
+      this.list.supersede(entries);
+    } catch {
+      return; // no room, and so none for the bundle either: what is in memory stays in force
+    }
+    this.#inside = new RevocationIndex();
+    this.#pushed.clear();
   }
 
   async #verify(jws: string): Promise<Bundle> {
@@ -156,7 +268,7 @@ export class PolicyStore {
     return bundle;
   }
 
-  async #extend(jws: string): Promise<Lease> {
+  async #verifyLease(jws: string): Promise<Statement & { lease: Lease }> {
     const lease = await verifyLease(jws, this.#policyKeys);
     if (lease.hostId !== this.#hostId) {
       throw new SallyportError(
@@ -171,9 +283,37 @@ export class PolicyStore {
         `The lease is for bundle ${lease.bundleVersion}, we have ${this.#bundle?.version ?? "none"}.`,
       );
     }
-    this.#signedAt = Math.max(this.#signedAt, lease.issuedAt);
-    this.#leaseUntil = Math.max(this.#leaseUntil, lease.leaseUntil);
-    return lease;
+    const {
+      bundleVersion,
+      revocationSequence: sequence,
+      revocationChain: chain,
+      issuedAt,
+      leaseUntil,
+    } = lease;
+    return { kind: "lease", jws, bundleVersion, sequence, chain, issuedAt, leaseUntil, lease };
+  }
+}
+
+function ofBundle(bundle: Bundle, jws: string): Statement {
+  const { version, revocationSequence: sequence, revocationChain: chain, issuedAt, leaseUntil } = bundle;
+  return { kind: "bundle", jws, bundleVersion: version, sequence, chain, issuedAt, leaseUntil };
+}
+
+/** The number of the list that a document on the disk names; nothing is believed of it but where to look. */
+function namedSequence(jws: string): number[] {
+  const { revocationSequence } = unverified(jws);
+  return typeof revocationSequence === "number" ? [revocationSequence] : [];
+}
+
+function namedVersion(jws: string): unknown {
+  return unverified(jws).version;
+}
+
+function unverified(jws: string): Record<string, unknown> {
+  try {
+    return decodeJwt(jws);
+  } catch {
+    return {};
   }
 }
 

@@ -46,6 +46,8 @@ export class SessionSupervisor {
     this.#live.set(live.session, live);
     // Looks only while there is something to look at: a host at rest uses no CPU.
     this.#timer ??= setInterval(() => this.look(), LOOK_MS);
+    // Between the decision on it and now it may have been revoked.
+    void this.#judge(live, this.#context.now());
   }
 
   /** Forgets a session that is over; returns it, if it was known. */
@@ -74,17 +76,25 @@ export class SessionSupervisor {
     const ended: SessionId[] = [];
     const endings: Promise<void>[] = [];
     for (const live of this.#live.values()) {
-      const verdict = mustEnd(runningSession(live), policy.bundle, policy.revocations, now, policy.local());
-      if (verdict === null) {
+      const ending = this.#judge(live, now);
+      if (ending === null) {
         this.#warn(live, now);
         this.#grants.look(live, policy.bundle, policy.local());
       } else {
         ended.push(live.session);
-        endings.push(this.#end(live, verdict.reason, verdict.detail, verdict.told));
+        endings.push(ending);
       }
     }
     await Promise.all(endings);
     return ended;
+  }
+
+  /** Ends a session that may not go on; null where it may. */
+  #judge(live: LiveSession, now: number): Promise<void> | null {
+    const { policy } = this.#context;
+    if (policy.bundle === null) return null;
+    const verdict = mustEnd(runningSession(live), policy.bundle, policy.revocations, now, policy.local());
+    return verdict && this.#end(live, verdict.reason, verdict.detail, verdict.told);
   }
 
   #end(

@@ -18,11 +18,11 @@ export interface StatusSources {
   config: Pick<AgentConfig, "diskReserve" | "inodeReserve" | "spoolLimit">;
   paths: Pick<Paths, "spool" | "rejected">;
   pinned: PinnedTrust;
-  policy: Pick<PolicyStore, "bundle" | "leaseUntil" | "revocations">;
+  policy: Pick<PolicyStore, "aside" | "bundle" | "leaseUntil" | "list" | "revocations">;
   jwks: Pick<JwksCache, "get">;
   pool: Pick<RecorderPool, "recorders">;
   supervisor: { readonly sessions: LiveSession[] };
-  sync: Pick<ControlPlaneSync, "linkState">;
+  sync: Pick<ControlPlaneSync, "linkState" | "revocations">;
   outbox: Pick<Outbox, "pending" | "dropped">;
   /** Seconds since the epoch. */
   now(): number;
@@ -54,6 +54,12 @@ export function agentStatus(sources: StatusSources): () => StatusDocument {
       },
       lease: bundle && { until: moment(leaseUntil), seconds: Math.round(leaseUntil - now()) },
       revocationSequence: policy.revocations.sequence,
+      revocations: {
+        entries: policy.revocations.size,
+        behind: sources.sync.revocations.behind,
+        unvouched: policy.list.unvouched,
+        aside: policy.aside,
+      },
       sessions: sources.supervisor.sessions.map(describeSession),
       recorders: sources.pool.recorders.map((recorder) => {
         return { ...recorder, draining: recorder.version !== version };

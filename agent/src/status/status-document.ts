@@ -20,6 +20,17 @@ export const StatusDocument = z.object({
   lease: z.object({ until: Moment, seconds: z.number() }).nullable(),
   /** The highest revocation that is in force here. */
   revocationSequence: Count,
+  /**
+   * The list on this host: targets that stand in it, entries that are missing as far as is known, and entries that wait for the
+   * control plane's signature before they give something back. `aside`: a lease is here and does not count, because the list is not
+   * the one it names.
+   */
+  revocations: z.object({
+    entries: Count,
+    behind: Count,
+    unvouched: Count,
+    aside: z.object({ sequence: Count, standing: z.enum(["behind", "differs", "unknown"]) }).nullable(),
+  }),
   sessions: z.array(
     z.object({
       id: z.string(),

@@ -18,7 +18,7 @@ export function statusText(status: StatusDocument, now: number): string {
         : "none yet: nobody is admitted",
     ],
     ["lease", leaseText(status.lease)],
-    ["revoked", `up to number ${status.revocationSequence}`],
+    ["revoked", revokedText(status)],
     ["uplink", uplinkText(status.uplink, now)],
     [
       "spool",
@@ -30,6 +30,7 @@ export function statusText(status: StatusDocument, now: number): string {
       recorders.length === 0 ? "none: nobody is admitted" : recorders.map(recorderText).join(", "),
     ],
   ];
+  if (status.revocations.aside !== null) lines.push(["lease", asideText(status.revocations.aside)]);
   for (const { issuer, keys } of status.issuers)
     if (keys === 0) lines.push(["keys", `none of ${issuer}: its people cannot log in`]);
   if (spool.rejected > 0) lines.push(["set aside", plural(spool.rejected, "recording")]);
@@ -40,6 +41,22 @@ export function statusText(status: StatusDocument, now: number): string {
   lines.push(["sessions", sessions.length === 0 ? "none" : String(sessions.length)]);
   const table = lines.map(([label, text]) => `${label.padEnd(LABEL_WIDTH)} ${printable(text, 500)}\n`);
   return table.join("") + sessions.map((session) => `  ${sessionText(session, now)}\n`).join("");
+}
+
+function revokedText({ revocationSequence, revocations }: StatusDocument): string {
+  const { entries, behind } = revocations;
+  const missing = behind > 0 ? `, ${behind} MISSING` : "";
+  return `up to number ${revocationSequence}, ${plural(entries, "target")}${missing}`;
+}
+
+/** Why a lease that is here does not count. */
+function asideText({ sequence, standing }: NonNullable<StatusDocument["revocations"]["aside"]>): string {
+  const why = {
+    behind: `revocations up to number ${sequence} have not come yet`,
+    differs: `its revocation list, up to number ${sequence}, is another one; the whole list was asked for`,
+    unknown: `its revocation list, up to number ${sequence}, is too old to compare`,
+  };
+  return `a newer one does not count: ${why[standing]}`;
 }
 
 function leaseText(lease: StatusDocument["lease"]): string {

@@ -29,9 +29,11 @@ import {
   EngagementVersion,
   type ExtendEngagementRequest,
 } from "@sallyport/core/messages/engagements.ts";
+import { IssuerView } from "@sallyport/core/messages/issuers.ts";
 import { type InviteRequest, MemberView } from "@sallyport/core/messages/members.ts";
 import { type PolicyRequest, PolicyResponse } from "@sallyport/core/messages/policy.ts";
 import { Hold, type HoldRequest, SessionEvent, WebCode } from "@sallyport/core/messages/recordings.ts";
+import { type LiftRequest, RevocationDetail, RevocationView } from "@sallyport/core/messages/revocations.ts";
 import { EpochSeconds } from "@sallyport/core/names.ts";
 import { z } from "zod";
 import { type ApiAnswer, type ApiRequest, callApi } from "./http.ts";
@@ -44,6 +46,15 @@ const MAX_RECORDING = 1024 * 1024 * 1024;
 
 /** Who acknowledged a revocation, and what it ended. */
 export type RevocationAnswer = z.infer<typeof RevocationResponse>;
+
+/** What revocations to list; the control plane filters. */
+export interface RevocationFilter {
+  level?: string;
+  target?: string;
+  inForce?: boolean;
+  before?: string;
+  limit?: number;
+}
 
 /** What sessions to list; the control plane filters. */
 export interface SessionFilter {
@@ -87,6 +98,10 @@ export class ControlPlane {
   constructor(origin: string, token?: string) {
     this.#origin = origin;
     this.#token = token;
+  }
+
+  issuers(): Promise<IssuerView[]> {
+    return this.#json(z.array(IssuerView), { method: "GET", path: "/issuers" });
   }
 
   clientConfiguration(): Promise<ClientConfiguration> {
@@ -166,6 +181,25 @@ export class ControlPlane {
 
   revoke(body: z.infer<typeof RevocationRequest>): Promise<RevocationAnswer> {
     return this.#json(RevocationResponse, { method: "POST", path: "/revocations", body });
+  }
+
+  liftRevocation(body: LiftRequest): Promise<RevocationAnswer> {
+    return this.#json(RevocationResponse, { method: "POST", path: "/revocations/lift", body });
+  }
+
+  /** Newest first. */
+  revocations(filter: RevocationFilter): Promise<RevocationView[]> {
+    const query = new URLSearchParams();
+    for (const [name, value] of Object.entries(filter))
+      if (value !== undefined) query.set(name, String(value));
+    const path = query.size === 0 ? "/revocations" : `/revocations?${query}`;
+    return this.#json(z.array(RevocationView), { method: "GET", path });
+  }
+
+  /** With all hosts, or only those that do not have it yet. */
+  revocation(id: string, hosts: "all" | "missing"): Promise<RevocationDetail> {
+    const path = `/revocations/${encodeURIComponent(id)}?hosts=${hosts}`;
+    return this.#json(RevocationDetail, { method: "GET", path });
   }
 
   /** For a contractor their own, for staff all of them. */
@@ -304,9 +338,10 @@ export class ControlPlane {
     return this.#json(LoggedRecording, { method: "GET", path });
   }
 
-  /** Makes the API token worthless. */
-  async deleteToken(): Promise<void> {
-    await this.#call({ method: "DELETE", path: "/token", maxBytes: MAX_JSON });
+  /** Makes the API token worthless, and what the control plane keeps to renew certificates of this key (a fingerprint). */
+  async deleteToken(key?: string): Promise<void> {
+    const path = key === undefined ? "/token" : `/token?${new URLSearchParams({ key })}`;
+    await this.#call({ method: "DELETE", path, maxBytes: MAX_JSON });
   }
 
   async #json<T>(schema: { parse(value: unknown): T }, request: Omit<ApiRequest, "maxBytes">): Promise<T> {

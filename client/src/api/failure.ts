@@ -21,6 +21,7 @@ const ANSWERED: ReadonlySet<string> = new Set<ErrorCode>([
   "issuer-unknown",
   "issuer-unreachable",
   "not-invited",
+  "no-longer-vouched",
   "internal",
 ]);
 

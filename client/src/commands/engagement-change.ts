@@ -39,7 +39,7 @@ export function registerEngagementChanges(engagement: Command, context: Context)
       examples(
         "sallyport engagement create acme-db --vendor acme --member alice@acme.example --host db-1 \\",
         "    --account deploy --start 2026-11-01 --end 2026-12-01 --contact dana@example.com",
-        "sallyport engagement create -f acme-db.yaml --reason 'ticket 4711'",
+        "sallyport engagement create -f acme-db.yaml --reason 'ticket 4711' --idp-grace 15m",
       ),
     )
     .action((name: string | undefined, options: ChangeOptions) => createEngagement(context, name, options));

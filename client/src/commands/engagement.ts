@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import type { Engagement } from "../api/control-plane.ts";
 import { type Context, nowSeconds } from "../context.ts";
 import { acknowledgementText } from "../output/changes.ts";
-import { grantLines } from "../output/grants.ts";
+import { graceLines, grantLines } from "../output/grants.ts";
 import { isoTime, json } from "../output/json.ts";
 import { columnsOf } from "../output/table.ts";
 import { fromNow, localTime } from "../output/time.ts";
@@ -104,6 +104,7 @@ function engagementText(each: Engagement, now: number): string {
     `Hosts       ${each.hosts.join(", ")}`,
     `Accounts    ${each.accounts.join(", ")}`,
     `Contact     ${each.contact}`,
+    ...graceLines(each),
     ...grantLines(each),
   ];
   return `${lines.map((line) => printable(line, 5000)).join("\n")}\n`;

@@ -1,7 +1,8 @@
+import { fingerprint } from "@sallyport/core/ssh/public-key.ts";
 import type { Command } from "commander";
 import type { Context } from "../context.ts";
 import { removeKey } from "../keys/remove-key.ts";
-import { type RenewalGrant, readGrant } from "../keys/renewal-grant.ts";
+import { isOwn, type OwnGrant, readGrant } from "../keys/renewal-grant.ts";
 import { reportFailure } from "../report-failure.ts";
 import { readKeyState } from "../state/key-state.ts";
 import { statePaths } from "../state/paths.ts";
@@ -30,10 +31,12 @@ async function logout(context: Context): Promise<void> {
   await removeKey(context);
   forgetSignIn(context);
   if (state === undefined) return void context.stderr.write("You were not signed in.\n");
-  if (grant !== undefined) await endAtProvider(context, grant);
+  if (grant !== undefined && isOwn(grant)) await endAtProvider(context, grant);
   const { ControlPlane } = await import("../api/control-plane.ts");
   try {
-    await new ControlPlane(state.server, state.apiToken).deleteToken();
+    // What it keeps of this sign-in goes with the token; the key says which of several machines is meant.
+    const signedOut = key && fingerprint(Buffer.from(key.publicKey, "base64"));
+    await new ControlPlane(state.server, state.apiToken).deleteToken(signedOut);
   } catch (error) {
     // Here it is done; there the token ends by itself.
     reportFailure(context, error);
@@ -41,7 +44,7 @@ async function logout(context: Context): Promise<void> {
   context.stderr.write("Signed out.\n");
 }
 
-async function endAtProvider(context: Context, grant: RenewalGrant): Promise<void> {
+async function endAtProvider(context: Context, grant: OwnGrant): Promise<void> {
   const { revokeGrant } = await import("../sign-in/refresh.ts");
   try {
     await revokeGrant(grant, AbortSignal.timeout(PATIENCE_MS));

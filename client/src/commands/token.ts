@@ -21,6 +21,7 @@ const SCOPES = [
   "sessions:read",
   "recordings:read",
   "recordings:hold",
+  "revocations:read",
   "revocations:write",
   "audit:read",
   "metrics:read",

@@ -24,6 +24,7 @@ export interface EngagementOptions {
   contact?: string;
   approval?: string;
   approvers?: string;
+  idpGrace?: string;
 }
 
 type Fields = Record<string, unknown>;
@@ -46,7 +47,11 @@ export function addEngagementOptions(command: Command, kind: "create" | "edit"):
     .option("--sponsor <e-mail>", "who in the company answers for it")
     .option("--contact <text>", "whom a contractor asks")
     .option("--approval <rule>", "none, activation or login")
-    .option("--approvers <number>", "how many people have to say yes");
+    .option("--approvers <number>", "how many people have to say yes")
+    .option(
+      "--idp-grace <time>",
+      "how long logins go on while the identity provider does not answer, like 15m or 1h",
+    );
   if (kind === "create") return command;
   return command
     .option("--add-member <e-mail...>", "these as well")
@@ -86,6 +91,7 @@ export function patchOf(options: EngagementOptions, current: Fields = {}): Field
     privilege: sudoPatch(options.sudo),
     mfa: options.mfa === undefined ? undefined : { level: options.mfa },
     approval: Object.keys(approval).length === 0 ? undefined : approval,
+    idpGrace: options.idpGrace === undefined ? undefined : seconds("--idp-grace", options.idpGrace),
   });
 }
 
@@ -126,6 +132,15 @@ function sudoPatch(sudo: string | undefined): object | undefined {
   if (sudo !== "none" && sudo !== "full")
     throw new SallyportError("usage", "--sudo takes none or full; a list of commands comes by --file.");
   return { sudo, commands: null };
+}
+
+const UNITS: Record<string, number> = { s: 1, m: 60, h: 3600 };
+
+/** A length of time as people write it: `15m`, `90s`, `1h`, or seconds. */
+function seconds(name: string, text: string): number {
+  const [, digits = "", unit = "s"] = /^([0-9]{1,6})([smh])?$/.exec(text) ?? [];
+  if (digits !== "") return Number(digits) * (UNITS[unit] ?? 1);
+  throw new SallyportError("usage", `${name} takes a time like 15m, 90s or 1h, not ${JSON.stringify(text)}.`);
 }
 
 function defined(fields: Fields): Fields {

@@ -3,12 +3,18 @@ import { CommandRules } from "@sallyport/core/commands/match.ts";
 import { FileGrant } from "@sallyport/core/files/file-grant.ts";
 import { explainFiles } from "@sallyport/core/policy-test/explain-files.ts";
 import type { Engagement } from "../api/control-plane.ts";
+import { span } from "./time.ts";
 
 const MODES: Record<string, string> = {
   shell: "shell",
   commands: "commands: only these",
   files: "files: only the moving of files",
 };
+
+/** How long logins go on without the identity provider's word; nothing from a control plane that does not ask it. */
+export function graceLines({ idpGrace }: Engagement): string[] {
+  return typeof idpGrace === "number" ? [`IdP silent  logins go on for ${span(idpGrace)}`] : [];
+}
 
 /**
  * What a session of an engagement may be, in lines below its other fields; not printable yet. Nothing from a control plane of

@@ -1,5 +1,5 @@
 import { SallyportError } from "@sallyport/core/errors.ts";
-import type { RevocationLevel } from "@sallyport/core/policy/revocation.ts";
+import { RevocationLevel } from "@sallyport/core/policy/revocation.ts";
 
 /** What to revoke. */
 export interface RevocationTarget {
@@ -16,7 +16,7 @@ export function detectTarget(id: string): RevocationTarget {
   if (level !== undefined) return { level, target: id };
   throw new SallyportError(
     "usage",
-    `${JSON.stringify(id)} is no session, member, certificate, key or engagement; say which with --session, --member, --certificate, --key or --engagement.`,
+    `${JSON.stringify(id)} is no session, member, certificate, key or engagement; say which with --session, --member, --certificate, --key or --engagement, or what else it is: --identity, --vendor, --issuer.`,
   );
 }
 
@@ -37,7 +37,7 @@ export function chooseTarget(
   explicit: Partial<Record<RevocationLevel, string>>,
 ): RevocationTarget {
   const given: RevocationTarget[] = [];
-  for (const level of ["session", "certificate", "member", "engagement", "key"] as const) {
+  for (const level of RevocationLevel.options) {
     const target = explicit[level];
     if (target !== undefined) given.push({ level, target });
   }
@@ -46,4 +46,17 @@ export function chooseTarget(
   if (only === undefined || others.length > 0)
     throw new SallyportError("usage", "Name one thing to revoke; see: sallyport revoke --help");
   return only;
+}
+
+/**
+ * What to give back: a revocation by its id, or exactly one member, identity, vendor or issuer. Code `usage`.
+ */
+export function chooseLifting(
+  id: string | undefined,
+  explicit: Partial<Record<RevocationLevel, string>>,
+): RevocationTarget | { id: string } {
+  if (id === undefined || !/^rev_/.test(id)) return chooseTarget(id, explicit);
+  if (RevocationLevel.options.some((level) => explicit[level] !== undefined))
+    throw new SallyportError("usage", "Name one thing to give back; see: sallyport unrevoke --help");
+  return { id };
 }

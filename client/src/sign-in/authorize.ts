@@ -3,6 +3,7 @@ import { AuthorizationHint } from "@sallyport/core/messages/client-api.ts";
 import * as oidc from "openid-client";
 import type { OfferedIssuer } from "./choose-issuer.ts";
 import { discover, nameOf, signInFailure } from "./identity-provider.ts";
+import { isHandedOver, scopeFor } from "./scope.ts";
 
 /** An authorization request that has been made and not yet answered. */
 export interface Authorization {
@@ -16,7 +17,7 @@ export interface Authorization {
 /** What a sign-in brought from the identity provider. */
 export interface ProviderTokens {
   idToken: string;
-  /** Null where the provider gave none, or the control plane renews nothing. */
+  /** Null where the provider gave none, or there is no use for it. */
   refreshToken: string | null;
 }
 
@@ -40,10 +41,11 @@ function knownHints(hints: OfferedIssuer["hints"]): OfferedIssuer["hints"] {
 
 /**
  * Begins an authorization code flow with PKCE as a public client (RFC 8252). Access tokens are dropped, and refresh tokens
- * where nothing is renewed. Codes `issuer-unreachable`, `sign-in-failed`.
+ * where there is no use for them. Codes `issuer-unreachable`, `sign-in-failed`.
  */
 export async function authorize(input: AuthorizationInput): Promise<Authorization> {
   const { issuer } = input;
+  const wantsRefreshToken = issuer.renewal === true || isHandedOver(issuer);
   const configuration = await discover(issuer);
   const verifier = oidc.randomPKCECodeVerifier();
   const state = oidc.randomState();
@@ -51,7 +53,7 @@ export async function authorize(input: AuthorizationInput): Promise<Authorizatio
     // First, so that nothing that the control plane adds takes the place of what follows.
     ...knownHints(issuer.hints),
     redirect_uri: input.redirectUri,
-    scope: scopeFor(issuer, configuration.serverMetadata().scopes_supported),
+    scope: scopeFor(issuer, wantsRefreshToken, configuration.serverMetadata().scopes_supported),
     response_type: "code",
     state,
     nonce: input.nonce,
@@ -76,7 +78,7 @@ export async function authorize(input: AuthorizationInput): Promise<Authorizatio
           idTokenExpected: true,
           ...(issuer.maxAge === null ? {} : { maxAge: issuer.maxAge }),
         });
-        const refreshToken = (issuer.renewal && tokens.refresh_token) || null;
+        const refreshToken = (wantsRefreshToken && tokens.refresh_token) || null;
         if (tokens.id_token !== undefined) return { idToken: tokens.id_token, refreshToken };
       } catch (error) {
         throw signInFailure(issuer, error);
@@ -87,10 +89,4 @@ export async function authorize(input: AuthorizationInput): Promise<Authorizatio
       );
     },
   };
-}
-
-/** With `offline_access` where that is of use: providers that do not list it may refuse the whole request for it. */
-function scopeFor({ scope, renewal }: OfferedIssuer, supported: readonly string[] | undefined): string {
-  const asked = scope.split(" ").includes("offline_access");
-  return renewal && !asked && supported?.includes("offline_access") ? `${scope} offline_access` : scope;
 }

@@ -1,8 +1,10 @@
 import { SallyportError } from "@sallyport/core/errors.ts";
 import { printable } from "@sallyport/core/terminal-text.ts";
 import * as oidc from "openid-client";
+import type { ProviderTokens } from "./authorize.ts";
 import type { OfferedIssuer } from "./choose-issuer.ts";
 import { discover, nameOf, signInFailure } from "./identity-provider.ts";
+import { isHandedOver, scopeFor } from "./scope.ts";
 
 /** Sign-in on another device, RFC 8628: what to open there, and the code that stands for this sign-in. */
 export interface DeviceCode {
@@ -20,10 +22,12 @@ export interface DeviceInput {
 /**
  * Has the person sign in on another device, and waits for it. The ID token commits to no key: no `nonce` is sent, even to
  * providers that would take one, because whoever can talk somebody into typing a code could bind a key of theirs with it.
- * Codes `sign-in-failed`, `sign-in-abandoned`, `issuer-unreachable`.
+ * Such a sign-in is not renewed: a refresh token is only for the control plane, which asks with it. Codes `sign-in-failed`,
+ * `sign-in-abandoned`, `issuer-unreachable`.
  */
-export async function signInByDevice({ issuer, timeoutMs, showCode }: DeviceInput): Promise<string> {
+export async function signInByDevice({ issuer, timeoutMs, showCode }: DeviceInput): Promise<ProviderTokens> {
   const configuration = await discover(issuer);
+  const wantsRefreshToken = isHandedOver(issuer);
   if (configuration.serverMetadata().device_authorization_endpoint === undefined) {
     throw new SallyportError(
       "sign-in-failed",
@@ -31,9 +35,9 @@ export async function signInByDevice({ issuer, timeoutMs, showCode }: DeviceInpu
     );
   }
   try {
-    const { acrValues, scope } = issuer;
+    const { acrValues } = issuer;
     const device = await oidc.initiateDeviceAuthorization(configuration, {
-      scope,
+      scope: scopeFor(issuer, wantsRefreshToken, configuration.serverMetadata().scopes_supported),
       ...(acrValues === null ? {} : { acr_values: acrValues }),
     });
     showCode({
@@ -42,7 +46,8 @@ export async function signInByDevice({ issuer, timeoutMs, showCode }: DeviceInpu
     });
     const signal = AbortSignal.timeout(Math.min(timeoutMs, device.expires_in * 1000));
     const tokens = await oidc.pollDeviceAuthorizationGrant(configuration, device, undefined, { signal });
-    if (tokens.id_token !== undefined) return tokens.id_token;
+    const refreshToken = (wantsRefreshToken && tokens.refresh_token) || null;
+    if (tokens.id_token !== undefined) return { idToken: tokens.id_token, refreshToken };
   } catch (error) {
     throw failureOf(issuer, error);
   }

@@ -22,10 +22,18 @@ export function makeBoundKey(): BoundKey {
   };
 }
 
-/** The request for a certificate: ID token, binding, and the proof that we hold the key. */
-export function certificateRequest(key: BoundKey, idToken: string, challenge: string): CertificateRequest {
+/** The request for a certificate: ID token, binding, and the proof that we hold the key. `refreshToken` where it is to be kept there. */
+export function certificateRequest(
+  key: BoundKey,
+  { idToken, refreshToken }: { idToken: string; refreshToken: string | null },
+  challenge: string,
+): CertificateRequest {
   const proof = signSsh(key.privateKey, proofOfPossession(key.binding, idToken, challenge));
-  return { v: 1, idToken, binding: key.binding, challenge, proof: Buffer.from(proof).toString("base64") };
+  return {
+    ...{ v: 1, idToken, binding: key.binding, challenge },
+    proof: Buffer.from(proof).toString("base64"),
+    ...(refreshToken === null ? {} : { refreshToken }),
+  };
 }
 
 /** The certificate in an answer, if it is one for our key; undefined for staff, who get none. Code `sign-in-failed`. */

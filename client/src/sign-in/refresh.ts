@@ -1,7 +1,7 @@
 import { SallyportError } from "@sallyport/core/errors.ts";
 import { printable } from "@sallyport/core/terminal-text.ts";
 import * as oidc from "openid-client";
-import type { RenewalGrant } from "../keys/renewal-grant.ts";
+import type { OwnGrant, RenewalGrant } from "../keys/renewal-grant.ts";
 import { discover, nameOf } from "./identity-provider.ts";
 
 /** What came of asking the identity provider for fresh tokens. */
@@ -18,7 +18,7 @@ export type Refreshed =
  * is `issuer-unreachable` where the provider was not found at all.
  */
 export async function refresh(
-  grant: RenewalGrant,
+  grant: OwnGrant,
   signal: AbortSignal,
   beforeAsking: () => void,
 ): Promise<Refreshed> {
@@ -32,22 +32,28 @@ export async function refresh(
   } catch (error) {
     if (!(error instanceof oidc.ResponseBodyError) || error.status >= 500) throw error;
     if (error.error !== "invalid_grant") return { outcome: "sign-in-needed" };
-    return { outcome: "no-longer-vouched", error: noLongerVouched(grant, error) };
+    const why = error.error_description === undefined ? "" : `: ${printable(error.error_description, 300)}`;
+    const answer = `${printable(error.error, 100)}${why}`;
+    return { outcome: "no-longer-vouched", error: noLongerVouched(grant, answer, error) };
   }
 }
 
-function noLongerVouched({ issuer }: RenewalGrant, cause: oidc.ResponseBodyError): SallyportError {
-  const why = cause.error_description === undefined ? "" : `: ${printable(cause.error_description, 300)}`;
+/** What the person is told then. `answer` is the provider's, as far as it is known. */
+export function noLongerVouched(
+  { issuer }: Pick<RenewalGrant, "issuer">,
+  answer: string,
+  cause: unknown,
+): SallyportError {
   return new SallyportError(
     "sign-in-failed",
-    `Your identity provider, ${nameOf(issuer)}, no longer vouches for you (${printable(cause.error, 100)}${why}), so your ` +
+    `Your identity provider, ${nameOf(issuer)}, no longer vouches for you (${answer}), so your ` +
       "certificate was removed; sign in again with: sallyport login. If that is refused, ask whom you work for.",
     { cause },
   );
 }
 
 /** Tells the identity provider that the refresh token is not needed any more (RFC 7009), where it listens to that. */
-export async function revokeGrant(grant: RenewalGrant, signal: AbortSignal): Promise<void> {
+export async function revokeGrant(grant: OwnGrant, signal: AbortSignal): Promise<void> {
   const configuration = await discover(grant.issuer, signal);
   if (configuration.serverMetadata().revocation_endpoint === undefined) return;
   await oidc.tokenRevocation(configuration, grant.refreshToken, { token_type_hint: "refresh_token" });

@@ -7,14 +7,21 @@ import { type Context, nowSeconds } from "../context.ts";
 import { keepCertificate, keepState } from "../keys/keep-key.ts";
 import { removeKey } from "../keys/remove-key.ts";
 import { renewalDue } from "../keys/renewal-due.ts";
-import { type RenewalGrant, readGrant, removeGrant, writeGrant } from "../keys/renewal-grant.ts";
+import {
+  isOwn,
+  type OwnGrant,
+  type RenewalGrant,
+  readGrant,
+  removeGrant,
+  writeGrant,
+} from "../keys/renewal-grant.ts";
 import { signWithKey } from "../keys/sign-with-key.ts";
 import { usableKey } from "../keys/usable-key.ts";
 import { type KeyState, readKeyState } from "../state/key-state.ts";
 import { keepLastFailure } from "../state/last-failure.ts";
 import { takeTurn } from "../state/one-at-a-time.ts";
 import { statePaths } from "../state/paths.ts";
-import { refresh } from "./refresh.ts";
+import { noLongerVouched, refresh } from "./refresh.ts";
 import { commentFor, storeRenewal } from "./store.ts";
 
 /** How long a renewal may keep an ssh waiting, in all; then it goes on with what is there. */
@@ -39,7 +46,9 @@ export async function renewKey(context: Context): Promise<KeyState | undefined> 
     const key = readKeyState(paths.key);
     const grant = key && readGrant(key);
     if (key?.renewal == null || grant === undefined) return undefined;
-    return await renew({ context, key: { ...key, renewal: key.renewal }, grant, signal });
+    const renewal = { context, key: { ...key, renewal: key.renewal }, signal };
+    // Where the control plane has the refresh token, it asks the identity provider itself.
+    return isOwn(grant) ? await renew({ ...renewal, grant }) : await certify({ ...renewal, grant });
   } finally {
     await turn.release();
   }
@@ -52,7 +61,7 @@ interface Renewal {
   signal: AbortSignal;
 }
 
-async function renew(renewal: Renewal): Promise<KeyState | undefined> {
+async function renew(renewal: Renewal & { grant: OwnGrant }): Promise<KeyState | undefined> {
   const { context, key } = renewal;
   const { file } = key.renewal;
   let freshIdToken: string;
@@ -75,7 +84,7 @@ async function renew(renewal: Renewal): Promise<KeyState | undefined> {
   return certify({ ...renewal, grant }, freshIdToken);
 }
 
-async function certify(renewal: Renewal, freshIdToken: string): Promise<KeyState | undefined> {
+async function certify(renewal: Renewal, freshIdToken?: string): Promise<KeyState | undefined> {
   const { context, key, grant, signal } = renewal;
   try {
     const api = new ControlPlane(grant.server);
@@ -95,14 +104,21 @@ async function certify(renewal: Renewal, freshIdToken: string): Promise<KeyState
 
 async function renewalRequest(
   { context, key, grant }: Renewal,
-  freshIdToken: string,
+  freshIdToken: string | undefined,
   challenge: string,
 ): Promise<RenewalRequest | undefined> {
   const { binding, idToken } = grant;
   const statement = proofForRenewal(binding, { idToken, freshIdToken }, challenge);
   const proof = await signWithKey(key, statement, context);
   if (proof === undefined) return undefined;
-  return { v: 1, idToken, freshIdToken, binding, challenge, proof: Buffer.from(proof).toString("base64") };
+  const request = {
+    v: 1,
+    idToken,
+    binding,
+    challenge,
+    proof: Buffer.from(proof).toString("base64"),
+  } as const;
+  return freshIdToken === undefined ? request : { ...request, freshIdToken };
 }
 
 function ownCertificate(response: RenewalResponse, key: KeyState): SshCertificate {
@@ -116,9 +132,12 @@ function ownCertificate(response: RenewalResponse, key: KeyState): SshCertificat
 }
 
 async function afterRefusal(renewal: Renewal, error: unknown): Promise<KeyState | undefined> {
-  const { context } = renewal;
+  const { context, grant } = renewal;
   const code = isSallyportError(error) ? error.code : undefined;
   switch (code) {
+    case "no-longer-vouched":
+      await removeKey(context);
+      throw kept(context, noLongerVouched(grant, "so it told the control plane", error));
     case "forbidden":
     case "not-invited":
       await withoutRenewal(renewal);

@@ -10,6 +10,7 @@ import { chooseIssuer, needsHint, type OfferedIssuer } from "./choose-issuer.ts"
 import { assertClock } from "./clock-skew.ts";
 import { type DeviceCode, signInByDevice } from "./device.ts";
 import { type BoundKey, certificateRequest, issuedCertificate, makeBoundKey } from "./issue.ts";
+import { isHandedOver } from "./scope.ts";
 import { storeSignIn } from "./store.ts";
 
 /** How long a person has in the browser, unless they say otherwise. */
@@ -48,7 +49,9 @@ export async function signIn(context: Context, options: SignInOptions): Promise<
     const by = options.showDeviceCode === undefined ? withBrowser : withDevice;
     return await by(issuer, key, hinted, async ({ idToken, refreshToken }) => {
       const { challenge } = await api.challenge();
-      const response = await api.certificate(certificateRequest(key, idToken, challenge));
+      const handedOver = isHandedOver(issuer) ? refreshToken : null;
+      const tokens = { idToken, refreshToken: handedOver };
+      const response = await api.certificate(certificateRequest(key, tokens, challenge));
       const certificate = issuedCertificate(response, key);
       const { hostCaKeys } = configuration;
       return await storeSignIn(context, {
@@ -83,8 +86,7 @@ async function withDevice(
 ): Promise<SignInState> {
   const timeoutMs = options.timeoutMs ?? BROWSER_TIMEOUT_MS;
   const showCode = (code: DeviceCode) => options.showDeviceCode?.(code);
-  // A sign-in that commits to no key is not renewed.
-  return await use({ idToken: await signInByDevice({ issuer, timeoutMs, showCode }), refreshToken: null });
+  return await use(await signInByDevice({ issuer, timeoutMs, showCode }));
 }
 
 /** Runs the browser's part, hands on the ID token, and shows in the browser how the whole of it ended. */

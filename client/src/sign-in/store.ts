@@ -18,6 +18,7 @@ import {
 } from "../state/sign-in-state.ts";
 import type { OfferedIssuer } from "./choose-issuer.ts";
 import type { BoundKey } from "./issue.ts";
+import { isHandedOver } from "./scope.ts";
 
 /** What a sign-in brought. */
 export interface SignInResult {
@@ -98,7 +99,10 @@ function renewalGrant(result: SignInResult): RenewalGrant | undefined {
   const { server, issuer, key, idToken, refreshToken, response } = result;
   const until = response.renewableUntil;
   if (refreshToken === null || until === null) return undefined;
-  return { v: 1, server, issuer, refreshToken, inDoubt: false, idToken, binding: key.binding, until };
+  const signIn = { v: 1, server, issuer, idToken, binding: key.binding, until } as const;
+  return isHandedOver(issuer)
+    ? { ...signIn, keeper: "control-plane" }
+    : { ...signIn, refreshToken, inDoubt: false };
 }
 
 /** A damaged one is replaced without a word. */

@@ -5,7 +5,7 @@ import { countRequests, latestRequest } from "../database/approval-requests.ts";
 import { findEngagement } from "../database/engagements.ts";
 import type { Host } from "../database/hosts.ts";
 import { memberById } from "../database/members.ts";
-import { findRevocation } from "../database/revocations.ts";
+import { revocationOf } from "../database/revocations.ts";
 import type { ApprovalRequestsTable } from "../database/tables.ts";
 import { seconds } from "../environment.ts";
 import { engagementState, selects } from "../policy/host-selection.ts";
@@ -58,17 +58,24 @@ function isOpenFor(engagement: Engagement, host: Pick<Host, "name" | "labels">, 
 
 /** The member that the event is about, when the identity is theirs and nobody has revoked them. */
 async function refusedMember(
-  { db }: RequestNeeds,
+  { db, environment }: RequestNeeds,
   engagement: Engagement,
   event: HostEvent,
 ): Promise<Member | undefined> {
   if (event.memberId === null || !engagement.members.includes(event.memberId)) return undefined;
   const member = await memberById(db, event.memberId);
-  const isTheirs = member?.identities.some(
+  const identity = member?.identities.find(
     ({ issuer, subject }) => issuer === event.issuer && subject === event.subject,
   );
-  if (!isTheirs || (await findRevocation(db, "member", event.memberId)) !== undefined) return undefined;
-  return member;
+  if (member === undefined || identity === undefined) return undefined;
+  const revoked = await revocationOf(db, {
+    ...identity,
+    ...{ memberId: member.id, engagementId: engagement.id },
+    vendors: [member.vendor, engagement.vendor],
+    // Only what reaches sign-ins to come as well: for the others there is a host that decides.
+    signedInAt: seconds(environment.clock),
+  });
+  return revoked === undefined ? member : undefined;
 }
 
 function isApproved({ approval }: Engagement, member: Member, now: number): boolean {

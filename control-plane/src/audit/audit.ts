@@ -54,6 +54,7 @@ export type AuditType =
   | "key-rotation-switched"
   | "key-rotation-finished"
   | "host-certificates-renewed"
+  | "grant-key-renewed"
   | "audit-log-renewed";
 
 /** What is told of, by whom, and what of it. */

@@ -1,7 +1,7 @@
 import type { AuditType } from "./audit.ts";
 
 /** Events after which every host's bundle is what it was before. */
-export const NOT_FOR_HOSTS: readonly AuditType[] = [
+const NOT_FOR_HOSTS: readonly AuditType[] = [
   "signed-in",
   "signed-out",
   "certificate-issued",
@@ -24,6 +24,14 @@ export const NOT_FOR_HOSTS: readonly AuditType[] = [
   "hold-placed",
   "hold-lifted",
   "audit-log-read",
+];
+
+/** Those, and events that hosts hear of by the revocation list alone. */
+export const NOT_FOR_BUNDLES: readonly AuditType[] = [
+  ...NOT_FOR_HOSTS,
+  "revoked",
+  "revocation-lifted",
+  "idp-notice",
 ];
 
 /**

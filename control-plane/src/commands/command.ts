@@ -8,7 +8,12 @@ import { openStore, type Store } from "../store.ts";
 
 interface Output {
   write(text: string): unknown;
+  /** True for a terminal. */
+  isTTY?: boolean;
 }
+
+/** Where the package has its configuration. */
+const DEFAULT_CONFIGURATION = "/etc/sallyport/control-plane.yaml";
 
 /** What a command has of the process that it runs in. */
 export interface CommandContext {
@@ -21,11 +26,15 @@ export interface CommandContext {
   stdout: Output;
   /** For people. */
   stderr: Output;
+  /** What is typed; undefined where nobody is asked. */
+  stdin?: (NodeJS.ReadableStream & { isTTY?: boolean }) | undefined;
 }
 
 /** A command with the option that all of them have; `name` is its first word. */
 export function addCommand(program: Command, name: string): Command {
-  return program.command(name).requiredOption("--config <file>", "the control plane's configuration");
+  return program
+    .command(name)
+    .option("--config <file>", "the control plane's configuration", DEFAULT_CONFIGURATION);
 }
 
 /** Examples under a command's `--help`, each what comes after the program's name. */

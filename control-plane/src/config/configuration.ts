@@ -6,6 +6,7 @@ import { Issuer } from "../issuers/issuer-configuration.ts";
 import { KeyConfiguration } from "../keys/key-configuration.ts";
 import { NoticesConfiguration } from "../notices/notices-configuration.ts";
 import { Retention } from "../recordings/retention-configuration.ts";
+import { repeatedTransmitter } from "../security-events/transmitter.ts";
 import { isLoopback, isSafeUrl } from "./loopback.ts";
 
 const PLAIN_HTTP = "plain HTTP is for this machine only: use https, or http with 127.0.0.1, ::1 or localhost";
@@ -201,6 +202,14 @@ export const Configuration = z
         message: "this issuer is listed twice",
       });
     });
+    const repeated = repeatedTransmitter(config.issuers);
+    if (repeated !== -1)
+      context.addIssue({
+        code: "custom",
+        path: ["issuers", repeated, "securityEvents", "issuer"],
+        message:
+          "another IdP's security events come from this issuer: whose people are meant could not be told",
+      });
     if (
       !isLoopback(config.listen.address) &&
       config.tls === undefined &&

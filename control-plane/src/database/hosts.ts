@@ -19,6 +19,8 @@ export interface Host {
   lastSeenAt: number | null;
   removed: boolean;
   bundleVersion: number;
+  /** How far it has the revocation list, by its own word. */
+  revocationSequence: number;
   /** What the host said of itself last; nothing is decided by it. */
   facts: HostFacts | null;
 }
@@ -117,6 +119,17 @@ export async function versionsForContents(
   return versions;
 }
 
+/** Notes that these hosts are given a lease that ends then, in seconds; one that ends later stands. */
+export async function noteLeases(db: Database, ids: readonly string[], leaseUntil: number): Promise<void> {
+  if (ids.length === 0) return;
+  await db
+    .updateTable("hosts")
+    .set({ lease_until: leaseUntil })
+    .where("id", "in", ids)
+    .where("lease_until", "<", leaseUntil)
+    .execute();
+}
+
 function toHost(row: Selectable<HostsTable>): Host {
   return {
     id: row.id,
@@ -129,6 +142,7 @@ function toHost(row: Selectable<HostsTable>): Host {
     lastSeenAt: row.last_seen_at,
     removed: row.removed_at !== null,
     bundleVersion: row.bundle_version,
+    revocationSequence: row.revocation_sequence,
     facts: row.facts_json === null ? null : HostFacts.parse(JSON.parse(row.facts_json)),
   };
 }

@@ -165,6 +165,7 @@ export interface ApiTokensTable {
   subject: string;
   name: string;
   mfa: string;
+  /** Of a sign-in its ID token's `iat`, where that is earlier. */
   created_at: number;
   expires_at: number;
   /** `sign-in`, `scoped` or `bootstrap`. */
@@ -205,6 +206,10 @@ export interface CertificatesTable {
 }
 
 export interface RevocationsTable {
+  /** Who or what it is about, as people read it; null: nothing better than its target. */
+  name: string | null;
+  /** Of the entries of one request: id of the first. Null for that one. */
+  request_id: string | null;
   sequence: number;
   /** `before` of the entry. */
   signed_in_before: number | null;
@@ -475,7 +480,174 @@ export interface RevocationAcknowledgementsTable {
   at_ms: Generated<number>;
 }
 
+/** What a sign-in's IdP is asked with, all the time; one for each SSH key. Secrets in it are sealed, see `keys/grant-sealing.ts`. */
+export interface SignInGrantsTable {
+  key_fingerprint: string;
+  issuer: string;
+  subject: string;
+  member_id: string;
+  /** The refresh token. */
+  token_sealed: string;
+  /** Id of the key that it is sealed with. */
+  sealed_with: string;
+  /** A `SignInFacts`: what a fresh ID token has to match. */
+  sign_in_json: string;
+  signed_in_at: number;
+  /** Until when certificates are renewed with it; then it goes. */
+  renewable_until: number;
+  /** When the IdP last vouched for them. */
+  last_answer_at_ms: number | null;
+  /** Since when it does not answer about this one; null while it does. */
+  failing_since_ms: number | null;
+  next_check_at_ms: number;
+  /** When there was last reason to ask at once. */
+  hinted_at_ms: Generated<number>;
+  claimed_by: string | null;
+  claimed_until_ms: Generated<number>;
+  /** 1 from before a question leaves until its answer is stored: the IdP may have changed the token since. */
+  in_doubt: Generated<number>;
+  /** Since when the token is known to be worth nothing, which says nothing about the person. */
+  lost_at_ms: number | null;
+  /** The ID token of the last answer, sealed. */
+  fresh_sealed: string | null;
+  fresh_at_ms: Generated<number>;
+}
+
+/** How it stands with asking each IdP. */
+export interface IssuerStatesTable {
+  issuer: string;
+  answered_at_ms: number | null;
+  /** When the first question was asked that got no answer; null while it answers. */
+  silent_since_ms: number | null;
+  /** When hosts were told that it is silent; null while they are not. */
+  told_at_ms: number | null;
+  /** Since the last answer. */
+  failures: Generated<number>;
+  back_off_until_ms: Generated<number>;
+  /** What the last failure was, for people. */
+  problem: string | null;
+}
+
+/** Keys that refresh tokens are sealed with; the one with the highest number seals. The keys themselves are in files. */
+export interface SealingKeysTable {
+  kid: string;
+  number: number;
+}
+
+/** The session at the IdP (`sid` of the ID token) that a sign-in came from; sign-ins whose ID token named none are not here. */
+export interface SignInSessionsTable {
+  api_token_hash: string;
+  issuer: string;
+  subject: string;
+  sid: string;
+  key_fingerprint: string;
+  signed_in_at: number;
+}
+
+/** Sessions that an IdP has said are over, for as long as an ID token of theirs could still be brought. */
+export interface EndedIdpSessionsTable {
+  issuer: string;
+  sid: string;
+  ended_at: number;
+  expires_at: number;
+}
+
+/** Security Event Tokens that were taken: each counts once. */
+export interface ReceivedSecurityEventsTable {
+  /** `iss` of the token. */
+  issuer: string;
+  jti: string;
+  received_at: number;
+  /** Until then it could be taken again by its age. */
+  forget_at: number;
+}
+
+/** Streams of Security Event Tokens, one for each IdP, and which replica is at it. */
+export interface SecurityEventStreamsTable {
+  /** The IdP's, as that of its ID tokens. */
+  issuer: string;
+  claimed_by: Generated<string | null>;
+  claimed_until_ms: Generated<number>;
+  /** The stream's id at the transmitter, where it is managed. */
+  stream_id: Generated<string | null>;
+  /** Where the transmitter says that a managed stream is to be polled. */
+  poll_url: Generated<string | null>;
+  /** `enabled`, `paused` or `disabled`, as the transmitter says. */
+  status: Generated<string | null>;
+  status_reason: Generated<string | null>;
+  /** What the latest verification was asked for with. */
+  verification_state: Generated<string | null>;
+  verification_asked_at: Generated<number | null>;
+  verified_at: Generated<number | null>;
+  /** When the latest token came. */
+  received_at: Generated<number | null>;
+  /** When the transmitter answered last, to a poll or about the stream. */
+  checked_at: Generated<number | null>;
+  /** What is wrong, in words; null while all is well. */
+  problem: Generated<string | null>;
+}
+
+/** Who was added to a stream at a transmitter that tells only of those. */
+export interface SecurityEventSubjectsTable {
+  issuer: string;
+  stream_id: string;
+  subject: string;
+}
+
+/** What IdPs have said of whether somebody may sign in, by when it happened: what comes late does not undo what is newer. */
+export interface IdentityStatesTable {
+  /** `identityTarget` of the person. */
+  target: string;
+  disabled_at: number | null;
+  /** Id of the revocation by which an IdP disabled them: only that one an IdP takes back. */
+  disabled_by: string | null;
+  enabled_at: number | null;
+}
+
+/** Users as an IdP provisions them over SCIM. A deleted one stays, without what it said, until it comes again. */
+export interface ScimUsersTable {
+  id: string;
+  issuer: string;
+  external_id: string | null;
+  user_name: string;
+  /** In lower case, as are `email` and `live_name`. */
+  user_name_key: string;
+  /** The primary one. */
+  email: string | null;
+  /** These two are taken as long as the user is there: null once it is deleted. */
+  live_name: string | null;
+  live_external_id: string | null;
+  active: number;
+  deleted_at: number | null;
+  /** What the IdP says of them, in the schema's spelling. */
+  resource_json: string;
+  /** Its ETag. */
+  version: number;
+  created_at_ms: number;
+  changed_at_ms: number;
+}
+
+export interface ScimGroupsTable {
+  id: string;
+  issuer: string;
+  external_id: string | null;
+  display_name: string;
+  /** In lower case. */
+  display_key: string;
+  version: number;
+  created_at_ms: number;
+  changed_at_ms: number;
+}
+
+export interface ScimGroupMembersTable {
+  group_id: string;
+  user_id: string;
+}
+
 export interface Tables {
+  scim_users: ScimUsersTable;
+  scim_groups: ScimGroupsTable;
+  scim_group_members: ScimGroupMembersTable;
   approval_requests: ApprovalRequestsTable;
   approval_answers: ApprovalAnswersTable;
   approval_grants: ApprovalGrantsTable;
@@ -516,6 +688,15 @@ export interface Tables {
   host_pinned_keys: HostPinnedKeysTable;
   host_certified_by: HostCertifiedByTable;
   audit_streams: AuditStreamsTable;
+  received_security_events: ReceivedSecurityEventsTable;
+  security_event_streams: SecurityEventStreamsTable;
+  security_event_subjects: SecurityEventSubjectsTable;
+  identity_states: IdentityStatesTable;
+  sign_in_sessions: SignInSessionsTable;
+  ended_idp_sessions: EndedIdpSessionsTable;
+  sign_in_grants: SignInGrantsTable;
+  issuer_states: IssuerStatesTable;
+  sealing_keys: SealingKeysTable;
 }
 
 /** The database, or a transaction on it. Inside a transaction use only that: there is one connection. */

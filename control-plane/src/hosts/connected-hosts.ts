@@ -2,6 +2,8 @@ import type { Revocation } from "@sallyport/core/policy/revocation.ts";
 import type { HostConnections } from "./host-connections.ts";
 import { CloseCode } from "./link/close-codes.ts";
 import type { HostLink } from "./link/host-link.ts";
+import type { OlderNews } from "./link/older-revocation-feed.ts";
+import type { RevocationList } from "./link/revocation-list.ts";
 
 /** What one host did with a revocation. */
 export interface RevocationEcho {
@@ -10,9 +12,21 @@ export interface RevocationEcho {
   endedSessions: string[];
 }
 
+/** What {@link ConnectedHosts} needs. */
+export interface ConnectedHostsNeeds {
+  list: Pick<RevocationList, "offer" | "newest" | "lifts">;
+  /** Entries in the words of hosts that do not keep the list apart. */
+  older(entries: readonly Revocation[]): Promise<OlderNews["entries"]>;
+}
+
 /** The hosts that are connected to this process: one live link each. */
 export class ConnectedHosts implements HostConnections {
+  readonly #needs: ConnectedHostsNeeds;
   readonly #links = new Map<string, HostLink>();
+
+  constructor(needs: ConnectedHostsNeeds) {
+    this.#needs = needs;
+  }
 
   add(link: HostLink): void {
     this.#links.get(link.host.id)?.close(CloseCode.replaced, "this host connected again");
@@ -38,6 +52,12 @@ export class ConnectedHosts implements HostConnections {
     return this.#links.size;
   }
 
+  /** How many of them have not said yet that they have the whole revocation list. */
+  get behind(): number {
+    const { newest } = this.#needs.list;
+    return [...this.#links.values()].filter((link) => link.acknowledgedRevocation < newest).length;
+  }
+
   ids(): string[] {
     return [...this.#links.keys()];
   }
@@ -46,23 +66,31 @@ export class ConnectedHosts implements HostConnections {
     return new Set(this.#links.keys());
   }
 
-  /** As {@link HostConnections.revoke}; `heard` is called for each host as soon as it has answered. */
-  async revoke(
-    entries: readonly Revocation[],
-    heard: (echo: RevocationEcho) => void = () => {},
-  ): Promise<RevocationEcho[]> {
-    return Promise.all(
-      [...this.#links.values()].map(async (link) => {
-        const answers = await Promise.all(entries.map((entry) => link.revoke(entry)));
-        const echo = {
-          hostId: link.host.id,
-          acknowledged: answers.every((answer) => answer !== undefined),
-          endedSessions: [...new Set(answers.flatMap((answer) => answer ?? []))],
-        };
-        heard(echo);
-        return echo;
-      }),
-    );
+  /** As {@link HostConnections.revoke}; what hosts have been sent already they are not sent again. */
+  async revoke(entries: readonly Revocation[]): Promise<RevocationEcho[]> {
+    const sequences = entries.map(({ sequence }) => sequence);
+    if (sequences.length === 0) return [];
+    const [first, last] = [Math.min(...sequences), Math.max(...sequences)];
+    const { list } = this.#needs;
+    list.offer(entries);
+    let made: Promise<OlderNews> | undefined;
+    const older = () => {
+      made ??= this.#needs.older(entries).then((words) => ({ entries: words, last }));
+      return made;
+    };
+    const echoes = [...this.#links.values()].map(async (link) => {
+      const ended = await link.revoke({ first, last, older });
+      return { hostId: link.host.id, acknowledged: ended !== undefined, endedSessions: ended ?? [] };
+    });
+    // Where it cannot be found out now, their next lease says it.
+    this.#renewIfLifted(entries).catch(() => {});
+    return Promise.all(echoes);
+  }
+
+  /** What gives access back counts on hosts only when a signed word names it. */
+  async #renewIfLifted(entries: readonly Revocation[]): Promise<void> {
+    if (await this.#needs.list.lifts(entries))
+      for (const link of this.#links.values()) void link.renewLease();
   }
 
   /** As {@link HostConnections.publishBundles}; `heard` is called for each host as soon as it has its bundle. */

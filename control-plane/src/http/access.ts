@@ -1,4 +1,5 @@
 import { SallyportError } from "@sallyport/core/errors.ts";
+import type { Revocation } from "@sallyport/core/policy/revocation.ts";
 import type { Permission } from "../people/permissions.ts";
 import type { Caller } from "./caller.ts";
 
@@ -20,17 +21,18 @@ export function checkAccess(caller: Caller, access: Access, takesTokens = false)
     throw forbidden("This takes a person who has signed in; a token does not do.");
   }
   if (caller.permissions.has(access)) return;
+  if (caller.revoked !== undefined && caller.roles.length === 0) throw forbidden(revokedText(caller.revoked));
   if (!isPerson)
     throw forbidden(
       `This takes the permission ${access}, which this token does not have: its scopes and its maker's roles both have to allow it, and some things take a person who has signed in.`,
     );
   if (caller.roles.length > 0)
     throw forbidden(`This takes the permission ${access}, which ${whoLacks(caller)} not have.`);
-  if (caller.revoked !== undefined) {
-    const { by, reason } = caller.revoked;
-    throw forbidden(`Your access was revoked by ${by}${reason === "" ? "" : `: ${reason}`}.`);
-  }
   throw forbidden("You are no longer a member of anything here.");
+}
+
+function revokedText({ by, reason }: Revocation): string {
+  return `Your access was revoked by ${by}${reason === "" ? "" : `: ${reason}`}.`;
 }
 
 function whoLacks({ roles }: Caller): string {

@@ -5,6 +5,7 @@ import { Api } from "./api.ts";
 import { errorResponse, noSuchPath } from "./error-response.ts";
 import { strictHeaders } from "./headers.ts";
 import { homePage } from "./home-page.ts";
+import { idpRoutes } from "./idp/idp-routes.ts";
 import { approvalRoutes } from "./routes/approvals.ts";
 import { auditRoutes } from "./routes/audit.ts";
 import { engagementChangeRoutes } from "./routes/engagement-changes.ts";
@@ -12,6 +13,7 @@ import { engagementRoutes } from "./routes/engagements.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { holdRoutes } from "./routes/holds.ts";
 import { hostRoutes } from "./routes/hosts.ts";
+import { issuerRoutes } from "./routes/issuers.ts";
 import { meRoutes } from "./routes/me.ts";
 import { memberRoutes } from "./routes/members.ts";
 import { openApiRoutes } from "./routes/openapi.ts";
@@ -36,6 +38,7 @@ const ROUTES = [
   approvalRoutes,
   hostRoutes,
   revocationRoutes,
+  issuerRoutes,
   auditRoutes,
   tokenRoutes,
   webSessionRoutes,
@@ -57,6 +60,7 @@ export function createApp(services: Services): Hono<AppEnv> {
   const watchers = new Api(app, "", services);
   healthRoutes(watchers, services);
   webRoutes(new Api(app, "/web", services), services);
+  idpRoutes(app, services);
   openApiRoutes(api, [api, watchers], services.config.url);
   return app;
 }

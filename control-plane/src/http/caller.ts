@@ -1,11 +1,11 @@
 import { SallyportError } from "@sallyport/core/errors.ts";
-import type { Role } from "@sallyport/core/messages/client-api.ts";
-import type { Revocation } from "@sallyport/core/policy/revocation.ts";
+import type { Role, StaffRole } from "@sallyport/core/messages/client-api.ts";
+import { identityTarget, type Revocation } from "@sallyport/core/policy/revocation.ts";
 import { printable } from "@sallyport/core/terminal-text.ts";
 import { type ApiTokenRow, findApiToken, noteTokenUse } from "../database/api-tokens.ts";
 import { groupsOf } from "../database/identity-groups.ts";
 import { memberByIdentity } from "../database/members.ts";
-import { findRevocation } from "../database/revocations.ts";
+import { findRevocation, revocationOf, wasRevokedSince } from "../database/revocations.ts";
 import { staffEmailByIdentity } from "../database/staff.ts";
 import type { Database } from "../database/tables.ts";
 import { type Clock, seconds } from "../environment.ts";
@@ -29,7 +29,7 @@ export interface Caller extends KnownPerson {
   roles: readonly Role[];
   /** What the roles, and the token's scopes, allow. */
   permissions: ReadonlySet<Permission>;
-  /** Set when this member's access was revoked. */
+  /** What took from them what they were as a contractor, or everything where it is of level `identity`. */
   revoked: Revocation | undefined;
 }
 
@@ -60,11 +60,16 @@ export async function callerOf(needs: Needs, hash: string | undefined): Promise<
 }
 
 async function signedInCaller(needs: Needs, row: ApiTokenRow): Promise<Caller> {
-  const member = await memberByIdentity(needs.db, row.issuer, row.subject);
-  const revoked = member && (await findRevocation(needs.db, "member", member.id));
+  const { issuer, subject } = row;
+  const member = await memberByIdentity(needs.db, issuer, subject);
+  const revoked = await revocationOf(needs.db, {
+    ...{ issuer, subject, signedInAt: row.created_at },
+    ...(member === undefined ? {} : { memberId: member.id, vendors: [member.vendor] }),
+  });
   // A device sign-in can be tricked out of somebody: it makes nobody staff, also who became it since.
   const staff = row.kind === "brokered" ? { email: undefined, roles: [] } : await staffOf(needs, row);
   const roles = rolesOf({ member: revoked === undefined ? member : undefined, staffRoles: staff.roles });
+  checkSignIn(revoked, roles);
   return {
     ...common(row),
     tokenKind: "sign-in",
@@ -77,9 +82,32 @@ async function signedInCaller(needs: Needs, row: ApiTokenRow): Promise<Caller> {
   };
 }
 
-/** A program of somebody's: staff, and within the scopes. What they are as a contractor is not for programs. */
+/**
+ * A sign-in that was ended is over. What takes away a vendor or an IdP as a whole leaves staff what they are as staff: nobody is to lock the
+ * security team out by it. Code `unauthenticated`.
+ */
+function checkSignIn(revoked: Revocation | undefined, roles: readonly Role[]): void {
+  if (revoked === undefined || revoked.before === null) return;
+  if (revoked.level !== "identity" && roles.length > 0) return;
+  const reason = revoked.reason === "" ? "" : `: ${revoked.reason}`;
+  throw new SallyportError(
+    "unauthenticated",
+    `Your sign-in was ended by ${revoked.by}${reason}. Sign in again.`,
+  );
+}
+
+/**
+ * A program of somebody's: staff, and within the scopes. What they are as a contractor is not for programs. It outlives sign-ins, and
+ * not that its maker is disabled, also where that was lifted since: nothing of before comes back. Code `unauthenticated`.
+ */
 async function scopedCaller(needs: Needs, row: ApiTokenRow): Promise<Caller> {
-  const { email, roles } = await staffOf(needs, row);
+  const { email, roles, disabled } = await staffOf(needs, row);
+  const identity = { level: "identity", target: identityTarget(row.issuer, row.subject) } as const;
+  if (disabled === undefined && (await wasRevokedSince(needs.db, identity, row.created_at)))
+    throw new SallyportError(
+      "unauthenticated",
+      "This token ended when the account of whoever made it was disabled. It does not come back with the account: make another.",
+    );
   const scopes = new Set(JSON.parse(row.scopes_json ?? "[]") as string[]);
   return {
     ...common(row),
@@ -89,7 +117,7 @@ async function scopedCaller(needs: Needs, row: ApiTokenRow): Promise<Caller> {
     email,
     roles,
     permissions: new Set(impersonal(permissionsOf(roles)).filter((permission) => scopes.has(permission))),
-    revoked: undefined,
+    revoked: disabled,
   };
 }
 
@@ -110,16 +138,21 @@ function common({ issuer, subject, name, mfa, hash }: ApiTokenRow) {
   return { issuer, subject, name, mfa, tokenHash: hash };
 }
 
-/** Which staff an identity is now, by the configuration and by what its IdP said last. */
+/**
+ * Which staff an identity is now, by the configuration and by what its IdP said last. One that was disabled is none, whatever it
+ * comes in by: a sign-in, a token of before, a button pressed elsewhere. Its sign-ins having ended changes nothing here.
+ */
 export async function staffOf(
   { db, clock, config }: Needs,
   { issuer, subject }: { issuer: string; subject: string },
-) {
+): Promise<{ email: string | undefined; roles: StaffRole[]; disabled: Revocation | undefined }> {
+  const entry = await findRevocation(db, "identity", identityTarget(issuer, subject));
+  if (entry !== undefined && entry.before === null) return { email: undefined, roles: [], disabled: entry };
   const email = await staffEmailByIdentity(db, issuer, subject);
   const groups = await groupsOf(db, issuer, subject, seconds(clock) - GROUPS_COUNT);
   const roles = staffRoles(config, { issuer, email, groups });
   // Somebody who was staff once is not known by that e-mail any more.
-  return { email: roles.length > 0 ? email : undefined, roles };
+  return { email: roles.length > 0 ? email : undefined, roles, disabled: undefined };
 }
 
 /**

@@ -19,6 +19,7 @@ const STATUS: Partial<Record<ErrorCode, ContentfulStatusCode>> = {
   unauthenticated: 401,
   forbidden: 403,
   "not-invited": 403,
+  "no-longer-vouched": 403,
   "not-found": 404,
   conflict: 409,
   "recording-deleted": 410,

@@ -50,7 +50,8 @@ export async function makeApiToken(
     subject: token.subject,
     name: printable(name, 200),
     mfa: token.mfa,
-    created_at: now,
+    // What ends sign-ins is compared with this: by the IdP's clock as with certificates, and by ours where that one is ahead.
+    created_at: Math.min(now, Math.floor(token.issuedAt)),
     expires_at: now + LIFETIME,
     ...(assurance === "brokered" && { kind: assurance }),
   });

@@ -87,8 +87,17 @@ export async function acceptOnce(
   idToken: string,
   token: VerifiedIdToken,
 ): Promise<void> {
-  if (!(await useToken(db, hashOf(idToken), Math.ceil(token.expiresAt) + 600, seconds(clock))))
-    throw replayed();
+  if (!(await useUp(db, clock, idToken, token))) throw replayed();
+}
+
+/** Makes sure that {@link acceptOnce} refuses an ID token from now on; false where it would have before. */
+export function useUp(
+  db: Database,
+  clock: Clock,
+  idToken: string,
+  token: Pick<VerifiedIdToken, "expiresAt">,
+): Promise<boolean> {
+  return useToken(db, hashOf(idToken), Math.ceil(token.expiresAt) + 600, seconds(clock));
 }
 
 /** Refuses an ID token that {@link acceptOnce} would refuse now; it may still pass. Code `token-invalid`. */

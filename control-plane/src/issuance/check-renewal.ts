@@ -9,9 +9,11 @@ import { seconds } from "../environment.ts";
 import type { IssuerConfiguration } from "../issuers/issuer-configuration.ts";
 import { trustedIssuer } from "../issuers/trusted-issuer.ts";
 import { keysReady, refused, type TokenNeeds } from "./check-id-token.ts";
+import type { FreshToken } from "./fresh-token.ts";
 
 /** A renewal whose two tokens hold. */
 export interface CheckedRenewal {
+  freshToken: FreshToken;
   /** Who it is: the sign-in's claims, with the lower MFA level of both tokens. */
   signIn: VerifiedIdToken;
   fresh: VerifiedIdToken;
@@ -20,34 +22,41 @@ export interface CheckedRenewal {
 }
 
 /**
- * Checks the two ID tokens of a renewal as a host does, and that this issuer's sign-ins are renewed at all. Codes
- * `token-invalid` (the refusal's code leads the message), `issuer-unreachable`.
+ * Checks the two ID tokens of a renewal as a host does, and that this issuer's sign-ins are renewed at all. The fresh one is got
+ * by `freshToken` once the sign-in holds: an IdP is not asked about somebody else's. Codes `token-invalid` (the refusal's code
+ * leads the message), `issuer-unreachable`, and those of `freshToken`.
  */
 export async function checkRenewal(
   needs: TokenNeeds,
-  request: RenewalRequest & { freshIdToken: string },
+  request: Pick<RenewalRequest, "idToken" | "binding">,
+  freshToken: (issuer: IssuerConfiguration, signIn: VerifiedIdToken) => Promise<FreshToken>,
 ): Promise<CheckedRenewal> {
   await keysReady(needs, request.idToken);
-  await keysReady(needs, request.freshIdToken);
-  const now = seconds(needs.clock);
-  const context: IdTokenContext = {
-    issuers: needs.issuers.map(trustedIssuer),
-    keys: (issuer) => needs.issuerKeys.known(issuer),
-    now,
-  };
-  const { signIn, fresh } = await refusing(async () => {
-    const original = await verifySignInToken(request.idToken, context);
+  const original = await refusing(async () => {
+    const original = await verifySignInToken(request.idToken, contextOf(needs));
     checkBound(original, request.binding);
-    return verifyFreshToken(original, request.freshIdToken, context);
+    return original;
   });
-  // A host allows for a little clock skew; a certificate that is over already would only puzzle.
-  if (fresh.expiresAt <= now) throw refused("token-expired", "it is over");
-  const issuer = needs.issuers.find((one) => one.issuer === signIn.issuer);
-  const until = issuer && renewableUntil(issuer, signIn);
-  if (until == null)
+  const issuer = needs.issuers.find((one) => one.issuer === original.token.issuer);
+  const until = issuer && renewableUntil(issuer, original.token);
+  if (issuer === undefined || until == null)
     throw new SallyportError("token-invalid", "Sign-ins of this IdP are not renewed here. Sign in again.");
-  if (until <= now) throw refused("sign-in-too-old", "your sign-in was too long ago to go on without you");
-  return { signIn, fresh, until };
+  if (until <= seconds(needs.clock))
+    throw refused("sign-in-too-old", "your sign-in was too long ago to go on without you");
+  const got = await freshToken(issuer, original.token);
+  await keysReady(needs, got.idToken);
+  const { signIn, fresh } = await refusing(() => verifyFreshToken(original, got.idToken, contextOf(needs)));
+  // A host allows for a little clock skew; a certificate that is over already would only puzzle.
+  if (fresh.expiresAt <= seconds(needs.clock)) throw refused("token-expired", "it is over");
+  return { freshToken: got, signIn, fresh, until };
+}
+
+function contextOf({ issuers, issuerKeys, clock }: TokenNeeds): IdTokenContext {
+  return {
+    issuers: issuers.map(trustedIssuer),
+    keys: (issuer) => issuerKeys.known(issuer),
+    now: seconds(clock),
+  };
 }
 
 /**

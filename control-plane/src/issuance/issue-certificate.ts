@@ -1,6 +1,6 @@
 import type { Assurance } from "@sallyport/core/admission/assurance.ts";
 import type { VerifiedIdToken } from "@sallyport/core/admission/id-token.ts";
-import { isSallyportError } from "@sallyport/core/errors.ts";
+import { isSallyportError, SallyportError } from "@sallyport/core/errors.ts";
 import type { CertificateRequest, CertificateResponse } from "@sallyport/core/messages/client-api.ts";
 import type { Engagement } from "@sallyport/core/policy/engagement.ts";
 import { fingerprint, type SshPublicKey } from "@sallyport/core/ssh/public-key.ts";
@@ -9,20 +9,24 @@ import type { Configuration } from "../config/configuration.ts";
 import { listEngagements } from "../database/engagements.ts";
 import { takeChallenge } from "../database/one-time-values.ts";
 import { inTransaction } from "../database/open-database.ts";
+import { revocationSequence } from "../database/revocations.ts";
 import type { Database } from "../database/tables.ts";
 import { type Environment, seconds } from "../environment.ts";
 import type { IssuerKeys } from "../issuers/issuer-keys.ts";
+import type { GrantSealing } from "../keys/grant-sealing.ts";
 import type { Keys } from "../keys/keys.ts";
+import { noteSignInSession } from "../logout/sign-in-session.ts";
 import { describeMe } from "../people/describe-me.ts";
+import { refuseDeprovisioned } from "../scim/sign-in-check.ts";
 import { makeApiToken } from "./api-token.ts";
 import { brokeredEngagements } from "./brokered.ts";
 import { consumeChallenge, requireChallenge } from "./challenge.ts";
 import { acceptOnce, checkBinding, checkIdToken, claimedOrigin, requireUnused } from "./check-id-token.ts";
 import { checkProof } from "./check-proof.ts";
-import { renewableUntil } from "./check-renewal.ts";
+import { keepRefreshToken } from "./keep-refresh-token.ts";
 import { rememberGroups } from "./named-groups.ts";
 import { type Person, recognise } from "./recognise.ts";
-import { refuseRevoked } from "./refuse-revoked.ts";
+import { refuseRevokedPerson } from "./refuse-revoked.ts";
 import { signUserCertificate, storeUserCertificate } from "./sign-user-certificate.ts";
 
 /** What hosts have to be told when a certificate is issued. */
@@ -41,6 +45,8 @@ export interface IssuanceNeeds {
   keys: Pick<Keys, "userCa">;
   issuerKeys: Pick<IssuerKeys, "ready" | "known">;
   hosts: IssueAnnouncer;
+  /** Of the refresh tokens that clients hand over. */
+  sealing: GrantSealing;
 }
 
 /**
@@ -64,10 +70,9 @@ export async function issueCertificate(
     // A token of before must change nothing, such as bring back groups that somebody was in then.
     await requireUnused(needs.db, request.idToken);
     await rememberGroups({ ...needs, rules: needs.config.staffGroups }, token);
-    const { person, all, engagements } = await admit(needs, token, assurance);
-    await refuseRevoked(needs.db, person.member?.id, key, engagements);
-    if (person.pinned) await needs.hosts.publishBundles();
-    const response = await issue(needs, { request, key, token, assurance, person, all, engagements, from });
+    const admitted = await admit(needs, token, assurance, key);
+    if (admitted.person.pinned) await needs.hosts.publishBundles();
+    const response = await issue(needs, { request, key, token, assurance, from, ...admitted });
     hintKeys(needs, request.idToken);
     return response;
   } catch (error) {
@@ -80,10 +85,10 @@ export async function issueCertificate(
  * Who this is, and what the sign-in is good for. One that is good for nothing leaves nothing behind: no invitation is used
  * up by it.
  */
-function admit(needs: IssuanceNeeds, token: VerifiedIdToken, assurance: Assurance) {
+function admit(needs: IssuanceNeeds, token: VerifiedIdToken, assurance: Assurance, key: SshPublicKey) {
   const { config, environment } = needs;
   return inTransaction(needs.db, async (db) => {
-    const person = await recognise(
+    const recognised = await recognise(
       {
         ...{ db, environment },
         staff: config.staff,
@@ -93,10 +98,30 @@ function admit(needs: IssuanceNeeds, token: VerifiedIdToken, assurance: Assuranc
       },
       token,
     );
-    const all = await engagementsOf({ db }, person);
+    const known = await engagementsOf({ db }, recognised);
+    const person = await refuseRevokedPerson(db, { person: recognised, token, key, engagements: known });
+    await refuseDeprovisioned(db, config.issuers, token);
+    const all = person.member === undefined ? [] : known;
     const now = seconds(environment.clock);
-    return { person, all, engagements: assurance === "bound" ? all : brokeredEngagements(person, all, now) };
+    const engagements = assurance === "bound" ? all : brokeredEngagements(person, all, now);
+    return { person, known, all, engagements, admittedAt: now, revocations: await revocationSequence(db) };
   });
+}
+
+/**
+ * Signing takes its time, and what came meanwhile counts: an IdP that has ended or disabled somebody has been told that it is done.
+ * Codes as {@link refuseRevokedPerson}.
+ */
+async function admitStill(db: Database, { config }: IssuanceNeeds, checked: Checked): Promise<void> {
+  const { person, key, known, admittedAt, revocations } = checked;
+  await refuseDeprovisioned(db, config.issuers, checked.token);
+  if ((await revocationSequence(db)) === revocations) return;
+  // An IdP's clock that is ahead must not make the sign-in look later than what ended it.
+  const token = { ...checked.token, issuedAt: Math.min(checked.token.issuedAt, admittedAt) };
+  const { member } = await refuseRevokedPerson(db, { person, token, key, engagements: known });
+  if (member === person.member) return;
+  // Staff alone by now, and the certificate is a contractor's.
+  throw new SallyportError("token-invalid", "Access was revoked while you signed in. Sign in again.");
 }
 
 interface Checked {
@@ -105,9 +130,13 @@ interface Checked {
   token: VerifiedIdToken;
   assurance: Assurance;
   person: Person;
-  /** Theirs, and those of them that the sign-in is good for. */
+  /** Theirs as they were recognised, theirs, and those of them that the sign-in is good for. */
+  known: readonly Engagement[];
   all: readonly Engagement[];
   engagements: readonly Engagement[];
+  /** When they were, in seconds since the epoch, and where the revocation list stood then. */
+  admittedAt: number;
+  revocations: number;
   from: string;
 }
 
@@ -123,12 +152,18 @@ async function issue(needs: IssuanceNeeds, checked: Checked): Promise<Certificat
         );
   return inTransaction(needs.db, async (db) => {
     const inside = { db, environment: needs.environment };
+    await admitStill(db, needs, checked);
     // Here and not before, so that everything that happens once is stored in one go: every commit is a wait for the disk.
     await consumeChallenge(inside, request.challenge);
     await acceptOnce(db, needs.environment.clock, request.idToken, token);
     if (certificate !== null && member !== undefined)
       await storeUserCertificate(inside, { key, token, member }, certificate);
+    const renewableUntil =
+      certificate === null || member === undefined
+        ? null
+        : await keepRefreshToken(db, needs, { request, key, token, member, certificate });
     const apiToken = await makeApiToken(inside, token, assurance);
+    await noteSignInSession(db, request.idToken, { token, key, ...apiToken });
     const who = { ...evidence(token), from, assurance };
     const actor = member?.id ?? person.staff?.email ?? token.subject;
     await audit(db, needs.environment, { type: "signed-in", actor, data: who });
@@ -153,14 +188,9 @@ async function issue(needs: IssuanceNeeds, checked: Checked): Promise<Certificat
     return {
       ...{ v: 1, ...apiToken, me },
       certificate: certificate && { ...certificate, assurance },
-      renewableUntil: certificate === null ? null : renewable(needs.config, token),
+      renewableUntil,
     };
   });
-}
-
-function renewable({ issuers }: Pick<Configuration, "issuers">, token: VerifiedIdToken): number | null {
-  const issuer = issuers.find((one) => one.issuer === token.issuer);
-  return issuer === undefined ? null : renewableUntil(issuer, token);
 }
 
 async function engagementsOf(

@@ -102,7 +102,7 @@ export async function storeUserCertificate(
     issuer: token.issuer,
     subject: token.subject,
     key_fingerprint: fingerprint(key.blob),
-    signed_in_at: token.issuedAt,
+    signed_in_at: Math.floor(token.issuedAt),
     valid_after: certificate.validAfter,
     valid_before: certificate.validBefore,
     issued_at: seconds(environment.clock),

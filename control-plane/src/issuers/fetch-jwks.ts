@@ -20,6 +20,11 @@ export async function fetchJwks(issuer: string, clientId: string): Promise<JSONW
   if (metadata.jwks_uri === undefined) throw new Error("the discovery document has no jwks_uri");
   const uri = new URL(metadata.jwks_uri);
   if (uri.protocol !== "https:" && !plain) throw new Error("the jwks_uri is not https");
+  return fetchKeySet(uri);
+}
+
+/** The keys at this address, which the caller has judged safe. */
+export async function fetchKeySet(uri: URL): Promise<JSONWebKeySet> {
   const response = await fetch(uri, { signal: AbortSignal.timeout(TIMEOUT_S * 1000), redirect: "error" });
   if (!response.ok) throw new Error(`the jwks_uri answered ${response.status}`);
   return Jwks.parse(JSON.parse(await limitedText(response)));

@@ -3,7 +3,15 @@ import { IdTokenAlgorithm, TrustedIssuer } from "@sallyport/core/messages/trust.
 import { DisplayText, ShortName } from "@sallyport/core/names.ts";
 import { MfaLevel } from "@sallyport/core/policy/engagement.ts";
 import { z } from "zod";
+import { CheckConfiguration } from "../checks/check-configuration.ts";
 import { isSafeUrl } from "../config/loopback.ts";
+import { DirectoryNoticesConfiguration } from "../directory-notices/directory-configuration.ts";
+import {
+  BackChannelLogoutConfiguration,
+  GlobalTokenRevocationConfiguration,
+} from "../logout/logout-configuration.ts";
+import { ScimConfiguration } from "../scim/scim-configuration.ts";
+import { SecurityEventsConfiguration } from "../security-events/security-events-configuration.ts";
 import { entraTenant, isEntra } from "./multi-tenant.ts";
 import { PRESET_NAMES, presetDefaults, presetProblem } from "./presets.ts";
 
@@ -134,6 +142,11 @@ const WrittenIssuer = z.strictObject({
     .max(1000)
     .default([])
     .describe("E-mail domains whose people sign in here. Only a hint, and anybody can read it."),
+  check: CheckConfiguration,
+  scim: ScimConfiguration,
+  backChannelLogout: BackChannelLogoutConfiguration,
+  globalTokenRevocation: GlobalTokenRevocationConfiguration,
+  directoryNotices: DirectoryNoticesConfiguration,
   vendors: z
     .array(ShortName)
     .max(1000)
@@ -143,6 +156,7 @@ const WrittenIssuer = z.strictObject({
       "Vendors whose members this IdP may name by their e-mail at a first sign-in. Null: all, for the first listed, and " +
         "none, for any other, as a vendor's own IdP can state any e-mail it likes.",
     ),
+  securityEvents: SecurityEventsConfiguration.optional(),
 });
 type WrittenIssuer = z.output<typeof WrittenIssuer>;
 
@@ -165,6 +179,8 @@ export const Issuer = WrittenIssuer.superRefine((issuer, context) => {
       "requiredClaims",
       "Google signs in everybody: name your Workspace's domains, { hd: [example.com] }",
     );
+  if (issuer.check.by === "introspection" && isNotBySub(issuer))
+    problem("check", "introspection tells people by `sub` only: ask by refresh");
   if (issuer.emailClaim !== "email" && !issuer.trustEmail)
     problem("emailClaim", "no claim says that this one is verified: it needs trustEmail: true");
   if (issuer.hints?.claims !== undefined && !isJsonObject(issuer.hints.claims))
@@ -206,6 +222,10 @@ function contextHint(acrs: Record<string, MfaLevel>): { claims?: string } {
   return values.length === 0
     ? {}
     : { claims: JSON.stringify({ id_token: { acrs: { essential: true, values } } }) };
+}
+
+function isNotBySub({ subjectClaim, preset, issuer }: WrittenIssuer): boolean {
+  return (subjectClaim ?? presetDefaults(preset, issuer).subjectClaim) !== "sub";
 }
 
 function isJsonObject(text: string): boolean {

@@ -17,7 +17,7 @@ interface Entry {
 
 /** What {@link IssuerKeys} needs. `fetch` fails by throwing. */
 export interface IssuerKeysNeeds {
-  issuers: readonly IssuerConfiguration[];
+  issuers: readonly Pick<IssuerConfiguration, "issuer" | "clientId">[];
   clock: Clock;
   log: Log;
   fetch(issuer: string, clientId: string): Promise<JSONWebKeySet>;

@@ -1,14 +1,17 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { eventsByType } from "../database/audit-events.ts";
 import { treeSize } from "../database/audit-tree.ts";
+import { listIssuerStates } from "../database/issuer-states.ts";
 import { countLiveSessions } from "../database/sessions.ts";
 import type { Database } from "../database/tables.ts";
+import type { Clock } from "../environment.ts";
 
 /** What metrics are read from. */
 export interface MetricsNeeds {
   db: Database;
+  clock: Clock;
   /** Those that are connected to this replica. */
-  hosts: { ids(): string[] };
+  hosts: { ids(): string[]; readonly behind: number };
 }
 
 /** How long something waits, or how much of it: read when somebody asks. */
@@ -33,6 +36,12 @@ export class Metrics {
     help: "Bytes of recordings that hosts sent to this replica.",
     registers: [this.registry],
   });
+  readonly #acknowledged = new Histogram({
+    name: "sallyport_revocation_acknowledged_seconds",
+    help: "From storing a revocation to the word of a host of this replica that it is in force there.",
+    buckets: [0.05, 0.1, 0.25, 0.5, 1, 2, 5, 30],
+    registers: [this.registry],
+  });
   readonly #events = new Counter({
     name: "sallyport_audit_events_total",
     help: "Events of the audit log by type since this replica started, whichever replica wrote them.",
@@ -46,11 +55,27 @@ export class Metrics {
 
   constructor(needs: MetricsNeeds) {
     this.#needs = needs;
-    const { db, hosts } = needs;
+    const { db, clock, hosts } = needs;
     collectDefaultMetrics({ register: this.registry });
     this.#gauge("sallyport_hosts_connected", "Hosts with a link to this replica.", () => hosts.ids().length);
+    this.#gauge(
+      "sallyport_hosts_behind_revocations",
+      "Hosts with a link to this replica that have not said that they have the whole revocation list.",
+      () => hosts.behind,
+    );
     this.#gauge("sallyport_sessions_live", "Sessions that are not over.", () => countLiveSessions(db));
     this.#gauge("sallyport_audit_log_entries", "Entries of the audit log.", () => treeSize(db));
+    new Gauge({
+      name: "sallyport_idp_silent_seconds",
+      help: "For how long an IdP has not answered about people; 0 while it does.",
+      labelNames: ["issuer"],
+      registers: [this.registry],
+      async collect() {
+        this.reset();
+        for (const { issuer, silent_since_ms: since } of await listIssuerStates(db))
+          this.set({ issuer }, since === null ? 0 : Math.max(0, (clock() - since) / 1000));
+      },
+    });
     const queues = this.#queues;
     new Gauge({
       name: "sallyport_queue_length",
@@ -88,6 +113,11 @@ export class Metrics {
   /** A host sent so many bytes of a recording. */
   received(bytes: number): void {
     this.#received.inc(bytes);
+  }
+
+  /** A host said so many seconds after a revocation was stored that it is in force there. */
+  acknowledged(seconds: number): void {
+    this.#acknowledged.observe(seconds);
   }
 
   /** Everything, in the text format that Prometheus reads. */

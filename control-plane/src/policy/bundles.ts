@@ -2,14 +2,16 @@ import { canonicalHash } from "@sallyport/core/canonical-json.ts";
 import type { Bundle, Lease } from "@sallyport/core/policy/bundle.ts";
 import { signDocument } from "@sallyport/core/policy/signed-document.ts";
 import { listEngagements } from "../database/engagements.ts";
-import { type Host, versionsForContents } from "../database/hosts.ts";
+import { type Host, noteLeases, versionsForContents } from "../database/hosts.ts";
 import { listMembers } from "../database/members.ts";
 import { inTransaction } from "../database/open-database.ts";
-import { listRevocations, revocationSequence } from "../database/revocations.ts";
+import { listRevocations, type RevocationHead, revocationHead } from "../database/revocations.ts";
 import type { Database } from "../database/tables.ts";
 import { type Clock, seconds } from "../environment.ts";
 import type { Keys } from "../keys/keys.ts";
-import { type BundleContent, bundleContent } from "./bundle-content.ts";
+import { ALL_WORDS, bundleContent, type HostWords, versionedContent } from "./bundle-content.ts";
+import { documentForOlderHosts, revocationsForOlderHosts } from "./for-older-hosts.ts";
+import { InTurns } from "./in-turns.ts";
 
 /** What {@link Bundles} needs. `lease` in seconds. */
 export interface BundlesNeeds {
@@ -17,31 +19,41 @@ export interface BundlesNeeds {
   clock: Clock;
   keys: Pick<Keys, "policy">;
   lease: number;
+  /** The IdPs that do not answer, as hosts are to be told; none where this is left out. */
+  silentIssuers?: () => Promise<Bundle["silentIssuers"]> | Bundle["silentIssuers"];
+}
+
+/** A signed lease, and the number up to which its host needs the revocation list for it to count. */
+export interface SignedLease {
+  revocationSequence: number;
+  jws: string;
 }
 
 /** A signed bundle, and what it is known by. */
-export interface SignedBundle {
+export interface SignedBundle extends SignedLease {
   version: number;
-  revocationSequence: number;
-  jws: string;
 }
 
 /** Hosts whose bundles are made of one reading of the policy: a fleet that connects at once does not stop the rest. */
 const AT_ONCE = 100;
 
-interface Waiting {
+interface AskedBundle {
   host: Host;
   hostHas: number;
-  knowsModes: boolean;
-  resolve(bundle: SignedBundle): void;
-  reject(error: unknown): void;
+  words: HostWords;
+}
+
+interface AskedLease {
+  hostId: string;
+  bundleVersion: number;
+  words: HostWords;
 }
 
 /** Makes and signs bundles and leases. */
 export class Bundles {
   readonly #needs: BundlesNeeds;
-  readonly #waiting: Waiting[] = [];
-  #isWorking = false;
+  readonly #bundles = new InTurns((asked: readonly AskedBundle[]) => this.#makeBundles(asked), AT_ONCE);
+  readonly #leases = new InTurns((asked: readonly AskedLease[]) => this.#makeLeases(asked), AT_ONCE);
 
   constructor(needs: BundlesNeeds) {
     this.#needs = needs;
@@ -49,80 +61,82 @@ export class Bundles {
 
   /**
    * The bundle of this host as of now, with a fresh lease. Its version is above `hostHas` where the content changed
-   * since, and never below; `knowsModes` as in {@link bundleContent}: a host refuses a lower version, also after our database was restored from a backup.
+   * since, and never below: a host refuses a lower version, also after our database was restored from a backup. `words` as in
+   * {@link bundleContent}.
    */
-  current(host: Host, hostHas = 0, knowsModes = true): Promise<SignedBundle> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ host, hostHas, knowsModes, resolve, reject });
-      if (!this.#isWorking) void this.#work();
-    });
-  }
-
-  /** Whoever waits is answered from what was read after they asked; who asks meanwhile, from the next reading. */
-  async #work(): Promise<void> {
-    this.#isWorking = true;
-    while (this.#waiting.length > 0) {
-      await new Promise(setImmediate);
-      const asking = this.#waiting.splice(0, AT_ONCE);
-      await this.#answer(asking).catch((error: unknown) => {
-        for (const { reject } of asking) reject(error);
-      });
-    }
-    this.#isWorking = false;
-  }
-
-  async #answer(asking: readonly Waiting[]): Promise<void> {
-    const now = seconds(this.#needs.clock);
-    const made = await inTransaction(this.#needs.db, async (db) => {
-      const [members, engagements, revocations] = [
-        await listMembers(db),
-        await listEngagements(db),
-        await listRevocations(db),
-      ];
-      const contents = asking.map(({ host, knowsModes }) =>
-        bundleContent(host, { members, engagements, revocations }, now, knowsModes),
-      );
-      const wanted = asking.map(({ host, hostHas }, index) => ({
-        id: host.id,
-        hash: canonicalHash(contents[index]),
-        atLeast: hostHas,
-      }));
-      return { contents, versions: await versionsForContents(db, wanted) };
-    });
-    for (const [index, { host, resolve, reject }] of asking.entries()) {
-      const [content, version] = [made.contents[index], made.versions.get(host.id)];
-      if (content === undefined || version === undefined) reject(new Error(`there is no host ${host.id}`));
-      else await this.#sign(content, version, now).then(resolve, reject);
-    }
-  }
-
-  async #sign(content: BundleContent, version: number, now: number): Promise<SignedBundle> {
-    const bundle: Bundle = {
-      v: 1,
-      silentIssuers: [],
-      ...content,
-      version,
-      issuedAt: now,
-      leaseUntil: now + this.#needs.lease,
-    };
-    const { kid, signer } = this.#needs.keys.policy;
-    const jws = await signDocument(bundle, "sallyport-bundle", kid, signer);
-    return { version, revocationSequence: content.revocationSequence, jws };
+  current(host: Host, hostHas = 0, words = ALL_WORDS): Promise<SignedBundle> {
+    return this.#bundles.ask({ host, hostHas, words });
   }
 
   /** Prolongs the lease of the bundle that the host has. */
-  async lease(hostId: string, bundleVersion: number): Promise<string> {
+  lease(hostId: string, bundleVersion: number, words = ALL_WORDS): Promise<SignedLease> {
+    return this.#leases.ask({ hostId, bundleVersion, words });
+  }
+
+  async #makeBundles(asked: readonly AskedBundle[]): Promise<Promise<SignedBundle>[]> {
     const now = seconds(this.#needs.clock);
-    const sequence = await revocationSequence(this.#needs.db);
-    const lease: Lease = {
-      v: 1,
-      hostId,
-      bundleVersion,
-      revocationSequence: sequence,
-      issuedAt: now,
-      leaseUntil: now + this.#needs.lease,
-    };
+    const leaseUntil = now + this.#needs.lease;
+    const silentIssuers = (await this.#needs.silentIssuers?.()) ?? [];
+    const made = await inTransaction(this.#needs.db, async (db) => {
+      const [members, engagements, head] = [
+        await listMembers(db),
+        await listEngagements(db),
+        await revocationHead(db),
+      ];
+      const policy = { members, engagements, head, silentIssuers };
+      const isOlder = asked.some(({ words }) => !words.revocations);
+      const olderRevocations = isOlder
+        ? await revocationsForOlderHosts(db, policy, await listRevocations(db))
+        : [];
+      const contents = asked.map(({ host, words }) =>
+        bundleContent(host, { ...policy, olderRevocations }, now, words),
+      );
+      const wanted = asked.map(({ host, hostHas, words }, index) => {
+        const content = contents[index];
+        const hash = content === undefined ? "" : canonicalHash(versionedContent(content, words));
+        return { id: host.id, hash, atLeast: hostHas };
+      });
+      const versions = await versionsForContents(db, wanted);
+      await noteLeases(db, [...versions.keys()], leaseUntil);
+      return { contents, versions };
+    });
+    return asked.map(async ({ host, words }, index) => {
+      const [content, version] = [made.contents[index], made.versions.get(host.id)];
+      if (content === undefined || version === undefined) throw new Error(`there is no host ${host.id}`);
+      return this.#signBundle({ v: 1, ...content, version, issuedAt: now, leaseUntil }, words);
+    });
+  }
+
+  async #signBundle(bundle: Bundle, words: HostWords): Promise<SignedBundle> {
+    const { version, revocationSequence } = bundle;
     const { kid, signer } = this.#needs.keys.policy;
-    return signDocument(lease, "sallyport-lease", kid, signer);
+    const document = words.revocations ? bundle : documentForOlderHosts(bundle);
+    const jws = await signDocument(document, "sallyport-bundle", kid, signer);
+    return { version, revocationSequence, jws };
+  }
+
+  async #makeLeases(asked: readonly AskedLease[]): Promise<Promise<SignedLease>[]> {
+    const now = seconds(this.#needs.clock);
+    const leaseUntil = now + this.#needs.lease;
+    const head = await inTransaction(this.#needs.db, async (db) => {
+      await noteLeases(
+        db,
+        asked.map(({ hostId }) => hostId),
+        leaseUntil,
+      );
+      return revocationHead(db);
+    });
+    return asked.map((one) => this.#signLease(one, head, { issuedAt: now, leaseUntil }));
+  }
+
+  async #signLease(
+    { hostId, bundleVersion, words }: AskedLease,
+    { sequence: revocationSequence, chain: revocationChain }: RevocationHead,
+    times: Pick<Lease, "issuedAt" | "leaseUntil">,
+  ): Promise<SignedLease> {
+    const lease: Lease = { v: 1, hostId, bundleVersion, revocationSequence, revocationChain, ...times };
+    const { kid, signer } = this.#needs.keys.policy;
+    const document = words.revocations ? lease : documentForOlderHosts(lease);
+    return { revocationSequence, jws: await signDocument(document, "sallyport-lease", kid, signer) };
   }
 }

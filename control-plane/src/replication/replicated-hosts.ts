@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Revocation } from "@sallyport/core/policy/revocation.ts";
-import { NOT_FOR_HOSTS } from "../audit/concerns-hosts.ts";
+import { NOT_FOR_BUNDLES } from "../audit/concerns-hosts.ts";
 import { lastLeafOfOthers } from "../database/audit-events.ts";
 import { treeSize } from "../database/audit-tree.ts";
 import { type Notification, notify } from "../database/notifications.ts";
@@ -14,13 +14,14 @@ import {
   noteLink,
   removedHosts,
 } from "../database/replicas.ts";
-import { acknowledgementsOf, addAcknowledgements } from "../database/revocation-acknowledgements.ts";
+import { hostsThatHave } from "../database/revocation-acknowledgements.ts";
 import { revocationSequence, revocationsAfter } from "../database/revocations.ts";
 import type { Database } from "../database/tables.ts";
 import type { Log } from "../environment.ts";
 import type { ConnectedHosts, RevocationEcho } from "../hosts/connected-hosts.ts";
 import type { HostConnections } from "../hosts/host-connections.ts";
 import type { HostLink } from "../hosts/link/host-link.ts";
+import type { StoredAcknowledgements } from "../hosts/link/stored-acknowledgements.ts";
 import { errorFields } from "../log.ts";
 import { Answers } from "./answers.ts";
 import { Batches } from "./batches.ts";
@@ -30,8 +31,6 @@ import { Listener } from "./listener.ts";
 const BEAT = 2000;
 /** How long hosts of other replicas are waited for. */
 const ACK_MS = 2000;
-/** Echoes to revocations are kept so long for whoever asks. */
-const KEEP = 10_000;
 
 /** What {@link ReplicatedHosts} needs. `url` is the database's. */
 export interface ReplicatedHostsNeeds {
@@ -39,6 +38,8 @@ export interface ReplicatedHostsNeeds {
   url: string;
   log: Log;
   local: ConnectedHosts;
+  /** What hosts of this replica say of revocations. */
+  acknowledgements: Pick<StoredAcknowledgements, "onStored">;
 }
 
 /**
@@ -50,9 +51,7 @@ export class ReplicatedHosts implements HostConnections {
   readonly #needs: ReplicatedHostsNeeds;
   readonly #listener: Listener;
   readonly #answers = new Answers();
-  readonly #acknowledged: Batches<{ sequence: number; echo: RevocationEcho }>;
   readonly #published: Batches<{ hostId: string; leaf: number }>;
-  readonly #echoes = new Map<number, Promise<RevocationEcho[]>>();
   #beat: NodeJS.Timeout | undefined;
   /** Leaves of the audit log, and revocations, that were followed. */
   #size = 0;
@@ -72,8 +71,10 @@ export class ReplicatedHosts implements HostConnections {
       heard: (notification) => this.#heard(notification),
       listening: () => this.#look(),
     });
+    needs.acknowledgements.onStored(() => {
+      notify(needs.db, { type: "answered", from: this.id }).catch((error: unknown) => this.#trouble(error));
+    });
     const failed = (error: unknown) => this.#trouble(error);
-    this.#acknowledged = new Batches((items) => this.#storeAcknowledged(items), failed);
     this.#published = new Batches((items) => this.#storePublished(items), failed);
   }
 
@@ -83,7 +84,7 @@ export class ReplicatedHosts implements HostConnections {
     await beat(db, this.id);
     this.#size = await treeSize(db);
     this.#sequence = await revocationSequence(db);
-    this.#news = (await lastLeafOfOthers(db, { first: 0, end: this.#size }, NOT_FOR_HOSTS)) ?? -1;
+    this.#news = (await lastLeafOfOthers(db, { first: 0, end: this.#size }, NOT_FOR_BUNDLES)) ?? -1;
     this.#asked = this.#news;
     this.#listener.start();
     this.#beat = setInterval(() => void this.#onBeat(), BEAT).unref();
@@ -121,31 +122,26 @@ export class ReplicatedHosts implements HostConnections {
   }
 
   async revoke(entries: readonly Revocation[]): Promise<RevocationEcho[]> {
-    const { db } = this.#needs;
+    const { db, local } = this.#needs;
     const sequences = entries.map(({ sequence }) => sequence);
+    if (sequences.length === 0) return [];
     // Here first, and whatever comes of the rest: they are stored already.
+    const here = local.revoke(entries);
+    here.catch(() => {});
     await this.follow().catch((error: unknown) => this.#trouble(error));
-    const here = Promise.all(entries.map((entry) => this.#send(entry)));
-    let elsewhere: RevocationEcho[] = [];
+    let have = new Map<string, string[]>();
+    let others: string[] = [];
     const heard = async () => {
-      const answers = Map.groupBy(await acknowledgementsOf(db, sequences), ({ host_id }) => host_id);
-      const others = new Set((await connectedHosts(db, this.id)).keys());
-      elsewhere = [...answers.keys(), ...others].map((hostId) => {
-        const own = answers.get(hostId) ?? [];
-        const ended = own.flatMap((one) => JSON.parse(one.ended_sessions_json) as string[]);
-        const acknowledged = own.length === sequences.length;
-        return { hostId, acknowledged, endedSessions: [...new Set(ended)] };
-      });
-      return elsewhere.every((echo) => echo.acknowledged || !others.has(echo.hostId));
+      others = [...(await connectedHosts(db, this.id)).keys()];
+      have = await hostsThatHave(db, sequences);
+      return others.every((hostId) => have.has(hostId));
     };
     await this.#answers.until(heard, ACK_MS).catch((error: unknown) => this.#trouble(error));
-    const echoes = new Map(elsewhere.map((echo) => [echo.hostId, echo]));
-    for (const [hostId, own] of Map.groupBy((await here).flat(), (echo) => echo.hostId)) {
-      if (echoes.get(hostId)?.acknowledged) continue;
-      const acknowledged = own.every((echo) => echo.acknowledged);
-      const endedSessions = [...new Set(own.flatMap((echo) => echo.endedSessions))];
-      echoes.set(hostId, { hostId, acknowledged, endedSessions });
-    }
+    const echoes = new Map<string, RevocationEcho>();
+    for (const hostId of [...others, ...have.keys()])
+      echoes.set(hostId, { hostId, acknowledged: have.has(hostId), endedSessions: have.get(hostId) ?? [] });
+    for (const echo of await here)
+      if (echo.acknowledged || !have.has(echo.hostId)) echoes.set(echo.hostId, echo);
     return [...echoes.values()];
   }
 
@@ -193,9 +189,9 @@ export class ReplicatedHosts implements HostConnections {
     this.#isToFollow = false;
     const { db, local } = this.#needs;
     const size = await treeSize(db);
-    const news = await lastLeafOfOthers(db, { first: this.#size, end: size }, NOT_FOR_HOSTS);
+    const news = await lastLeafOfOthers(db, { first: this.#size, end: size }, NOT_FOR_BUNDLES);
     const entries = await revocationsAfter(db, this.#sequence);
-    for (const entry of entries) void this.#send(entry);
+    local.revoke(entries).catch((error: unknown) => this.#trouble(error));
     this.#sequence = entries.at(-1)?.sequence ?? this.#sequence;
     this.#size = size;
     if (news === undefined || this.#isClosed) return;
@@ -203,29 +199,6 @@ export class ReplicatedHosts implements HostConnections {
     this.#publication = local.publishBundles((hostId) => this.#published.add({ hostId, leaf: news }));
     this.#publication.catch((error: unknown) => this.#trouble(error));
     for (const hostId of await removedHosts(db, local.ids())) local.disconnect(hostId);
-  }
-
-  /** Sends a revocation to the hosts that are connected here, once however often it is heard of. */
-  #send(entry: Revocation): Promise<RevocationEcho[]> {
-    const { sequence } = entry;
-    const known = this.#echoes.get(sequence);
-    if (known !== undefined) return known;
-    const echoes = this.#needs.local.revoke([entry], (echo) => {
-      if (echo.acknowledged) this.#acknowledged.add({ sequence, echo });
-    });
-    this.#echoes.set(sequence, echoes);
-    setTimeout(() => this.#echoes.delete(sequence), KEEP).unref();
-    return echoes;
-  }
-
-  async #storeAcknowledged(items: { sequence: number; echo: RevocationEcho }[]): Promise<void> {
-    const rows = items.map(({ sequence, echo }) => ({
-      sequence,
-      host_id: echo.hostId,
-      ended_sessions_json: JSON.stringify(echo.endedSessions),
-    }));
-    await addAcknowledgements(this.#needs.db, rows);
-    await notify(this.#needs.db, { type: "answered", from: this.id });
   }
 
   async #storePublished(items: { hostId: string; leaf: number }[]): Promise<void> {

@@ -69,10 +69,19 @@ const Claims = z.looseObject({
   email: z.string().max(320).optional(),
   email_verified: z.union([z.boolean(), z.enum(["true", "false"])]).optional(),
   name: z.string().max(500).optional(),
+  // What a logout token and a Security Event Token have (OpenID back-channel logout §2.4, RFC 8417 §4.5), signed with the same keys.
+  events: z.never().optional(),
 });
+
+/** Types of what an IdP signs with the same keys, and which is no ID token (RFC 8725 §3.11). */
+const OTHER_TYPE = /^(?:application\/)?(?:secevent|logout|at)\+jwt$/i;
 
 const Header = z.object({
   alg: z.string(),
+  typ: z
+    .string()
+    .refine((typ) => !OTHER_TYPE.test(typ))
+    .optional(),
   kid: z.string().max(255).optional(),
   crit: z.never().optional(),
   b64: z.never().optional(),

@@ -5,6 +5,7 @@ import { DisplayText, EpochSeconds, HostName, ShortName } from "../names.ts";
 import { RevocationLevel } from "../policy/revocation.ts";
 import { ApprovalView } from "./approvals.ts";
 import { RecordingState } from "./recordings.ts";
+import { HostEffect } from "./revocations.ts";
 
 /*
  * The HTTP API that the command line uses, under /api/v1. Bodies are JSON, at most 256 KiB. Errors are
@@ -169,6 +170,14 @@ export const RenewalResponse = z.object({
 });
 export type RenewalResponse = z.infer<typeof RenewalResponse>;
 
+/** `DELETE /token`: `key` is the fingerprint of the SSH key of the sign-in that ends, whose certificates are renewed no more. */
+export const SignOutQuery = z.strictObject({
+  key: z
+    .string()
+    .regex(/^SHA256:[A-Za-z0-9+/]{43}$/)
+    .optional(),
+});
+
 /** A session in `GET /sessions` (newest first) and `GET /sessions/{id}`. Times are seconds, possibly with a fraction. */
 export const SessionSummary = z.object({
   id: z.string(),
@@ -225,9 +234,8 @@ export const RevocationResponse = z.object({
   sequence: z.int(),
   level: z.string(),
   target: z.string(),
-  hosts: z.array(
-    z.object({ host: z.string(), acknowledged: z.boolean(), endedSessions: z.array(z.string()) }),
-  ),
+  /** All that were not removed. */
+  hosts: z.array(HostEffect),
 });
 export type RevocationResponse = z.infer<typeof RevocationResponse>;
 

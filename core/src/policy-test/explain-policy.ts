@@ -1,5 +1,6 @@
 import type { CommandGrant } from "../commands/command-rule.ts";
 import { CommandRules } from "../commands/match.ts";
+import { IDP_GRACE } from "../policy/engagement.ts";
 import type { PolicyEngagement } from "../policy/policy-engagement.ts";
 import type { PolicyFile } from "../policy/policy-file.ts";
 import { isoSeconds } from "../policy/written-engagement.ts";
@@ -120,14 +121,19 @@ function when({ start, end, hours, sources }: PolicyEngagement): string {
   return `from ${isoSeconds(start)} until ${isoSeconds(end)}${weekly}${from}`;
 }
 
-function signIn({ mfa, assurance }: PolicyEngagement): string {
+function signIn({ mfa, assurance, idpGrace }: PolicyEngagement): string {
   const level = {
     none: "with a password alone",
     mfa: "with a second factor",
     "phishing-resistant": "with a phishing-resistant factor",
   }[mfa.level];
   const age = mfa.maxAge === null ? "" : `, not longer than ${time(mfa.maxAge)} ago`;
-  return `${level}${age}${assurance === "brokered" ? "; on another device will do (brokered)" : ""}`;
+  const brokered = assurance === "brokered" ? "; on another device will do (brokered)" : "";
+  const silence =
+    idpGrace === IDP_GRACE
+      ? ""
+      : `; good for ${time(idpGrace)} when the identity provider does not answer any more`;
+  return `${level}${age}${brokered}${silence}`;
 }
 
 function approval({ approval, sponsor }: PolicyEngagement): string {

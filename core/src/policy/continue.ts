@@ -6,7 +6,7 @@ import type { Engagement, SessionMode } from "./engagement.ts";
 import { closingTime } from "./hours.ts";
 import type { LocalPolicy } from "./local-policy.ts";
 import { refusalOf } from "./refusal.ts";
-import type { RevocationIndex } from "./revocation.ts";
+import type { RevocationLookup } from "./revocation.ts";
 import { tell } from "./told.ts";
 
 /** What a live session is known by. */
@@ -42,7 +42,7 @@ const LASTING_CHECKS = [checkWindow, checkHours, checkHost, checkAccount, checkA
 export function mustEnd(
   session: RunningSession,
   bundle: Bundle,
-  revocations: RevocationIndex,
+  revocations: RevocationLookup,
   now: number,
   local: readonly LocalPolicy[] = [],
 ): MustEnd | null {

@@ -41,6 +41,8 @@ export const HostSelector = z.strictObject({
 export type HostSelector = z.infer<typeof HostSelector>;
 
 const DAY = 86_400;
+/** `idpGrace` where an engagement says nothing, in seconds. */
+export const IDP_GRACE = 900;
 
 /** Whether somebody has to say yes: never, once before the engagement counts, or for each member before they log in. */
 export const Approval = z.strictObject({
@@ -110,7 +112,7 @@ export const Engagement = z.strictObject({
   /** Longest life of its certificates in seconds; null leaves it to the control plane. */
   certificateLifetime: z.int().min(60).max(DAY).nullable().default(null),
   /** Seconds for which certificates are renewed and logins go on while the IdP cannot be asked whether the person is still theirs. */
-  idpGrace: z.int().min(60).max(DAY).default(900),
+  idpGrace: z.int().min(60).max(DAY).default(IDP_GRACE),
   /** E-mail, in lower case, of who in the company answers for it. */
   sponsor: DisplayText.nullable().default(null),
   /** Whom a contractor asks, shown with every refusal. */

@@ -17,7 +17,7 @@ import type { Engagement, Member } from "./engagement.ts";
 import type { LocalPolicy } from "./local-policy.ts";
 import { narrow } from "./narrow.ts";
 import { type Refusal, RefusedError, refusalOf } from "./refusal.ts";
-import type { RevocationIndex } from "./revocation.ts";
+import type { RevocationLookup } from "./revocation.ts";
 import { tell } from "./told.ts";
 
 /** One login as the host sees it. */
@@ -40,7 +40,7 @@ export interface HostCondition {
   local: readonly LocalPolicy[];
   /** Seconds since the epoch; may be later than the bundle's own, by signed leases. */
   leaseUntil: number;
-  revocations: RevocationIndex;
+  revocations: RevocationLookup;
   recorderReady: boolean;
   /** Free space that running sessions need to end cleanly is still there. */
   spoolReserveFree: boolean;
@@ -183,7 +183,7 @@ function checkRevocation(
   request: LoginRequest,
   member: Member,
   engagement: Engagement,
-  revocations: RevocationIndex,
+  revocations: RevocationLookup,
 ): void {
   const entry = revocations.find({
     certificateSerial: request.identity.certificateSerial,

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { CommandGrant } from "../commands/command-rule.ts";
 import { FileGrant } from "../files/file-grant.ts";
 import { AccountName, DisplayText, Email, HostName, ShortName } from "../names.ts";
-import { Approval, Hours, MfaLevel, Network, SessionMode } from "./engagement.ts";
+import { Approval, Hours, IDP_GRACE, MfaLevel, Network, SessionMode } from "./engagement.ts";
 import { Forwarding, PersonalAccounts, Privilege, RecordingOptions, SessionLimits } from "./grants.ts";
 
 const Time = z
@@ -130,7 +130,7 @@ export const PolicyEngagementFields = z.strictObject({
     .int()
     .min(60)
     .max(86_400)
-    .default(900)
+    .default(IDP_GRACE)
     .describe(
       "Seconds for which certificates are renewed and logins go on while the IdP does not answer. Long: somebody whom it has " +
         "disabled in the meantime stays as long; short: an outage of the IdP locks members out.",

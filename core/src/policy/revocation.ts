@@ -80,8 +80,19 @@ export function reaches({ before }: Pick<Revocation, "before">, signedInAt: numb
   return before === null || signedInAt === null || signedInAt < before;
 }
 
+/** Does an entry take at least as much as another one of its target did? Otherwise it gives something back. */
+export function narrows({ before }: Pick<Revocation, "before">, known: Pick<Revocation, "before">): boolean {
+  return before === null || (known.before !== null && before >= known.before);
+}
+
+/** Whatever can say which entry ends a login or session. */
+export interface RevocationLookup {
+  /** The entry that ends this login or session, or undefined. */
+  find(subject: RevocationSubject): Revocation | undefined;
+}
+
 /** The revocation list with constant-time look-up; grows in place as entries arrive. */
-export class RevocationIndex {
+export class RevocationIndex implements RevocationLookup {
   readonly #byTarget = new Map<string, Revocation>();
   #sequence = 0;
 
@@ -105,6 +116,24 @@ export class RevocationIndex {
     const known = this.#byTarget.get(key);
     if (known === undefined || known.sequence < entry.sequence) this.#byTarget.set(key, entry);
     this.#sequence = Math.max(this.#sequence, entry.sequence);
+  }
+
+  /** Adds an entry where it takes more than the one that there is; what would give something back changes nothing. */
+  narrow(entry: Revocation): void {
+    const known = this.#byTarget.get(`${entry.level}:${entry.target}`);
+    if (known === undefined || narrows(entry, known))
+      this.#byTarget.set(`${entry.level}:${entry.target}`, entry);
+    this.#sequence = Math.max(this.#sequence, entry.sequence);
+  }
+
+  /** The entries that count: one for each target. */
+  entries(): Iterable<Revocation> {
+    return this.#byTarget.values();
+  }
+
+  /** Forgets what this holds for. */
+  drop(holds: (entry: Revocation) => boolean): void {
+    for (const [key, entry] of this.#byTarget) if (holds(entry)) this.#byTarget.delete(key);
   }
 
   /** The entry that ends this login or session, or undefined. */

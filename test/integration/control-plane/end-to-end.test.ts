@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createPublicKey } from "node:crypto";
 import { BINDING_EXTENSION, ID_TOKEN_EXTENSION } from "@sallyport/core/admission/certificate-extensions.ts";
 import { verifyIdentity } from "@sallyport/core/admission/verify-identity.ts";
-import { SessionSummary } from "@sallyport/core/messages/client-api.ts";
+import { type RevocationResponse, SessionSummary } from "@sallyport/core/messages/client-api.ts";
 import { parseJoinToken, Trust, trustHash } from "@sallyport/core/messages/trust.ts";
 import { verifyBundle } from "@sallyport/core/policy/signed-document.ts";
 import { verifyRecording } from "@sallyport/core/recording/chain.ts";
@@ -120,9 +120,10 @@ describe("control plane, end to end", () => {
       link.send({ type: "revocation-ack", sequence, endedSessions: [session] });
     const revoked = await revoking;
     assert.equal(revoked.status, 201);
-    assert.deepEqual((revoked.body as { hosts: unknown }).hosts, [
-      { host: "web-1", acknowledged: true, endedSessions: [session] },
-    ]);
+    const told = (revoked.body as RevocationResponse).hosts.map(({ host, standing, endedSessions }) => ({
+      ...{ host, standing, endedSessions },
+    }));
+    assert.deepEqual(told, [{ host: "web-1", standing: "has", endedSessions: [session] }]);
     await link.close();
   });
 });

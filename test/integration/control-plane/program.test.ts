@@ -203,6 +203,7 @@ describe("control plane program", () => {
       "encrypt-keys",
       "join-token",
       "renew-audit-log",
+      "renew-grant-key",
       "rotate-key",
       "serve",
     ]);

@@ -9,12 +9,13 @@ import { audit } from "@sallyport/control-plane/audit/audit.ts";
 import { treeHeadAt } from "@sallyport/control-plane/audit/tree-head.ts";
 import { type RunningControlPlane, startControlPlane } from "@sallyport/control-plane/control-plane.ts";
 import { inTransaction } from "@sallyport/control-plane/database/open-database.ts";
-import { addRevocation } from "@sallyport/control-plane/database/revocations.ts";
+import { addRevocation, revocationHead } from "@sallyport/control-plane/database/revocations.ts";
 import type { Database } from "@sallyport/control-plane/database/tables.ts";
 import { newId } from "@sallyport/control-plane/environment.ts";
 import { applyPolicy } from "@sallyport/control-plane/policy/apply-policy.ts";
 import type { RevocationResponse } from "@sallyport/core/messages/client-api.ts";
 import type { HostView } from "@sallyport/core/messages/engagements.ts";
+import { COMMANDS_CAPABILITY, REVOCATIONS_CAPABILITY } from "@sallyport/core/messages/host-link.ts";
 import { SessionId } from "@sallyport/core/names.ts";
 import type { Revocation } from "@sallyport/core/policy/revocation.ts";
 import { verifyRecording } from "@sallyport/core/recording/chain.ts";
@@ -23,6 +24,7 @@ import { parseVerifierKey } from "@sallyport/core/transparency/signed-note.ts";
 import { sql } from "kysely";
 import { stringify } from "yaml";
 import type { z } from "zod";
+import { ListCopy } from "../../fixtures/list-copy.ts";
 import { printed } from "../../fixtures/processes.ts";
 import { call, signIn } from "./support/client.ts";
 import { startTestControlPlane, type TestControlPlane } from "./support/control-plane.ts";
@@ -129,7 +131,7 @@ describe("two replicas behind one PostgreSQL", () => {
         [answer.sequence, answer.sequence],
       );
       assert.deepEqual(
-        answer.hosts.toSorted((one, other) => (one.host < other.host ? -1 : 1)),
+        answer.hosts.map(({ host, acknowledged, endedSessions }) => ({ host, acknowledged, endedSessions })),
         ["web-1", "web-2"].map((name, index) => ({
           host: name,
           acknowledged: true,
@@ -137,6 +139,48 @@ describe("two replicas behind one PostgreSQL", () => {
         })),
       );
     }
+  });
+
+  it("have the whole list on hosts that keep it apart, without a gap, however both revoke at once", async () => {
+    const capabilities = [COMMANDS_CAPABILITY, REVOCATIONS_CAPABILITY];
+    const copies = await Promise.all(
+      [a.url, b.url].map(async (url, index) => {
+        const link = await connect(url, host(index), { capabilities });
+        links.push(link);
+        const bundle = await link.next("bundle");
+        link.send({ type: "bundle-ack", version: versionIn(bundle.jws) });
+        return { link, copy: new ListCopy() };
+      }),
+    );
+    await until(async () => (await connectedAt(a.url)).length === 2);
+    const bundleVersions = () =>
+      db.selectFrom("hosts").select(["id", "bundle_version"]).orderBy("id").execute();
+    const versions = await bundleVersions();
+    const answering = copies.map(async ({ link, copy }) => {
+      for (;;) {
+        copy.take(await link.next("revocations"));
+        if (copy.sequence > 0)
+          link.send({ type: "revocation-ack", sequence: copy.sequence, endedSessions: [] });
+      }
+    });
+    for (const one of answering) one.catch(() => {}); // the link's end
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, (_, index) => revokeKey(index % 2 === 0 ? a.url : b.url, String(index))),
+    );
+    for (const { body } of answers) {
+      const { hosts: told } = body as z.infer<typeof RevocationResponse>;
+      assert.ok(told.filter(({ host: name }) => /^web-[12]$/.test(name)).every((one) => one.acknowledged));
+    }
+    const head = await revocationHead(db);
+    for (const { copy, link } of copies) {
+      assert.deepEqual(
+        { sequence: copy.sequence, chain: copy.chain, wrong: copy.wrong },
+        { ...head, wrong: [] },
+      );
+      assert.equal(copy.entries, head.sequence, "nothing came twice");
+      assert.ok(!link.types.includes("revocation"));
+    }
+    assert.deepEqual(await bundleVersions(), versions, "a revocation makes no new bundle");
   });
 
   it("answer after 2 s when a host of the other replica is silent, and say that it was", async () => {

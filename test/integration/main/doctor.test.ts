@@ -101,6 +101,13 @@ const FAULTS: Fault[] = [
     undo: `rm ${DROP_INS}/99-wrong.conf`,
   },
   {
+    name: "a drop-in of a version that did not tell sshd what is revoked",
+    make: `sed -i '/RevokedKeys/d' ${DROP_INS}/10-sallyport.conf`,
+    check: "sshd",
+    level: "warning",
+    what: /^sshd does not look up revoked keys and certificates itself/,
+  },
+  {
     name: "root among the contractors",
     make: "gpasswd --add root sallyport",
     check: "sshd",

@@ -7,7 +7,7 @@ import { json } from "@sallyport/client/output/json.ts";
 import { fromNow, span } from "@sallyport/client/output/time.ts";
 import { hostKeyFingerprint, parseHostKey } from "@sallyport/client/recordings/host-key.ts";
 import { explanationOf } from "@sallyport/client/refusals/explanations.ts";
-import { chooseTarget, detectTarget } from "@sallyport/client/revocation/target.ts";
+import { chooseLifting, chooseTarget, detectTarget } from "@sallyport/client/revocation/target.ts";
 import { chooseIssuer } from "@sallyport/client/sign-in/choose-issuer.ts";
 import { assertClock } from "@sallyport/client/sign-in/clock-skew.ts";
 import { browserCommand } from "@sallyport/client/sign-in/open-browser.ts";
@@ -46,6 +46,17 @@ describe("what a bare identifier revokes", () => {
     assert.deepEqual(chooseTarget(undefined, { engagement: "123" }), { level: "engagement", target: "123" });
     assert.throws(() => chooseTarget(undefined, {}), { code: "usage" });
     assert.throws(() => chooseTarget("acme-db", { member: "alice@x.test" }), { code: "usage" });
+    for (const level of ["identity", "vendor", "issuer"] as const) {
+      assert.deepEqual(chooseTarget(undefined, { [level]: "x" }), { level, target: "x" });
+      assert.throws(() => chooseTarget("acme-db", { [level]: "x" }), { code: "usage" });
+    }
+  });
+
+  it("is given back by the revocation's id as well, and by nothing beside that", () => {
+    assert.deepEqual(chooseLifting("rev_1", {}), { id: "rev_1" });
+    assert.deepEqual(chooseLifting("alice@x.test", {}), { level: "member", target: "alice@x.test" });
+    assert.throws(() => chooseLifting("rev_1", { vendor: "acme" }), { code: "usage" });
+    assert.throws(() => chooseLifting(undefined, {}), { code: "usage" });
   });
 });
 

@@ -99,6 +99,9 @@ For the security team:
   hold|holds                      keep recordings past their retention
   audit                           export and verify the audit log
   revoke [options] [id]           take access away, now
+  unrevoke [options] [id]         let somebody sign in again
+  revocations|revocation          list revocations, and which hosts have them
+  idp                             how it stands with the identity providers
   token                           make, list and revoke API tokens for programs
   engagement|engagements          create, change, list and end engagements
   member|members                  invite people, and list them
@@ -120,6 +123,7 @@ Exit codes:
   6  refused: you may not do this; "policy test": it would be refused
   7  a recording or the audit log does not verify
   8  "diff": applying the file would change something; "policy lint": look at it
+  9  "revoke --wait": not every host has it yet
   "sallyport ssh" ends with ssh's own exit status.
 
 Environment:
@@ -174,7 +178,9 @@ Examples:
     ],
     ...["audit", "audit checkpoint", "audit export", "audit verify"],
     ...["policy", "policy lint", "policy test", "policy explain"],
-    ...["revoke", "engagement", "engagement list", "engagement show", "engagement end"],
+    ...["revoke", "unrevoke", "revocations", "revocations list", "revocations show"],
+    ...["idp", "idp list"],
+    ...["engagement", "engagement list", "engagement show", "engagement end"],
   ];
   for (const command of commands) {
     it(`has examples: ${command} --help`, async () => {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { addHost, hostById } from "@sallyport/control-plane/database/hosts.ts";
 import { listMembers, pinIdentity } from "@sallyport/control-plane/database/members.ts";
-import { addRevocation } from "@sallyport/control-plane/database/revocations.ts";
+import { addRevocation, revocationHead } from "@sallyport/control-plane/database/revocations.ts";
 import { newId } from "@sallyport/control-plane/environment.ts";
 import { openKeys } from "@sallyport/control-plane/keys/keys.ts";
 import { applyPolicy } from "@sallyport/control-plane/policy/apply-policy.ts";
@@ -12,8 +12,10 @@ import { bundleContent } from "@sallyport/control-plane/policy/bundle-content.ts
 import { Bundles } from "@sallyport/control-plane/policy/bundles.ts";
 import { selects } from "@sallyport/control-plane/policy/host-selection.ts";
 import { HostName, ShortName } from "@sallyport/core/names.ts";
+import type { Bundle, Lease } from "@sallyport/core/policy/bundle.ts";
 import { Engagement, HostSelector, Member } from "@sallyport/core/policy/engagement.ts";
 import { verifyBundle, verifyLease } from "@sallyport/core/policy/signed-document.ts";
+import { decodeJwt } from "jose";
 import { makeWorld, policyText, type World } from "./support/world.ts";
 
 const DAY = 86_400;
@@ -53,15 +55,15 @@ describe("bundle content", () => {
     const policy = {
       members: [member(1), member(2)],
       engagements: [engagement(1), engagement(2, { mode: "commands", commands })],
-      revocations: [],
+      head: { sequence: 0, chain: "" },
     };
-    const old = bundleContent(host, policy, NOW, false);
+    const old = bundleContent(host, policy, NOW, { modes: false, revocations: false });
     assert.deepEqual(
       old.engagements.map(({ name }) => name),
       ["e1"],
     );
     assert.deepEqual(
-      ["commands", "files"].filter((key) => key in (old.engagements[0] ?? {})),
+      ["commands", "files", "idpGrace"].filter((key) => key in (old.engagements[0] ?? {})),
       [],
     );
     assert.deepEqual(
@@ -75,7 +77,7 @@ describe("bundle content", () => {
     const policy = {
       members: [member(1), member(2), member(3)],
       engagements: [engagement(3), engagement(1), engagement(2, { hosts: { names: ["web-2"], labels: {} } })],
-      revocations: [],
+      head: { sequence: 0, chain: "" },
     };
     const content = bundleContent(host, policy, NOW);
     assert.deepEqual(
@@ -98,7 +100,7 @@ describe("bundle content", () => {
   ];
   for (const [name, changes, isIn] of windows) {
     it(`${isIn ? "holds" : "leaves out"} an engagement that is ${name}`, () => {
-      const policy = { members: [], engagements: [engagement(1, changes)], revocations: [] };
+      const policy = { members: [], engagements: [engagement(1, changes)], head: { sequence: 0, chain: "" } };
       assert.equal(bundleContent(host, policy, NOW).engagements.length, isIn ? 1 : 0);
     });
   }
@@ -160,7 +162,13 @@ describe("bundles", () => {
     assert.equal((await verifyBundle(second.jws, trusted)).leaseUntil, world.time.now + 600);
   });
 
-  it("get a new version when a member is pinned, a revocation comes, the policy changes, but not for other hosts", async () => {
+  const revoke = (target: string) =>
+    addRevocation(world.db, {
+      ...{ id: newId(world.environment, "rev"), level: "key", target, at: 0, by: "", reason: "" },
+    });
+  const OLDER = { modes: true, revocations: false };
+
+  it("get a new version when a member is pinned and the policy changes, but neither by a revocation nor for other hosts", async () => {
     const versions = [(await bundles.current(await host())).version];
     const [dana] = await listMembers(world.db);
     await pinIdentity(world.db, {
@@ -170,22 +178,66 @@ describe("bundles", () => {
       pinned_at: 0,
     });
     versions.push((await bundles.current(await host())).version);
-    const revocation = {
-      id: newId(world.environment, "rev"),
-      level: "key" as const,
-      target: "SHA256:x",
-      at: 0,
-      by: "",
-      reason: "",
-    };
-    await addRevocation(world.db, revocation);
+    await revoke("SHA256:x");
     const revoked = await bundles.current(await host());
     versions.push(revoked.version);
     assert.equal(revoked.revocationSequence, 1);
+    const { revocations, revocationSequence, revocationChain } = await verifyBundle(revoked.jws, trusted);
+    assert.deepEqual([revocations, revocationSequence], [[], 1]);
+    assert.equal(revocationChain, (await revocationHead(world.db)).chain);
     const elsewhere = policyText().replace("web-work", "else").replace("web-1", "web-9");
     await applyPolicy(world.db, world.environment, { text: elsewhere, file: "p" });
     versions.push((await bundles.current(await host())).version);
-    assert.deepEqual(versions, [1, 2, 3, 3]);
+    assert.deepEqual(versions, [1, 2, 2, 2]);
+  });
+
+  it("get a new version when an IdP falls silent, and when it is heard again", async () => {
+    let silentIssuers: { issuer: string; since: number }[] = [];
+    const { db, environment } = world;
+    const keys = openKeys(join(directory, "keys"), { file: "", exists: true });
+    await keys.load(db);
+    const needs = { db, clock: environment.clock, keys, lease: 600, silentIssuers: () => silentIssuers };
+    const telling = new Bundles(needs);
+    const versions = [(await telling.current(await host())).version];
+    silentIssuers = [{ issuer: "https://idp.test", since: 5 }];
+    const silent = await telling.current(await host());
+    versions.push(silent.version, (await telling.current(await host())).version);
+    assert.deepEqual((await verifyBundle(silent.jws, trusted)).silentIssuers, silentIssuers);
+    silentIssuers = [];
+    versions.push((await telling.current(await host())).version);
+    assert.deepEqual(versions, [1, 2, 2, 3]);
+  });
+
+  it("have the list, and a new version by each revocation, for a host that does not keep it apart", async () => {
+    const versions = [(await bundles.current(await host(), 0, OLDER)).version];
+    await revoke("SHA256:x");
+    const { version, jws } = await bundles.current(await host(), 0, OLDER);
+    versions.push(version);
+    assert.deepEqual(versions, [1, 2]);
+    const document = decodeJwt<Bundle>(jws);
+    assert.deepEqual(
+      document.revocations.map(({ target }) => target),
+      ["SHA256:x"],
+    );
+    for (const key of ["silentIssuers", "revocationChain"]) assert.ok(!(key in document), key);
+    assert.ok(!("before" in (document.revocations[0] ?? {})));
+    assert.ok(!("idpGrace" in (document.engagements[0] ?? {})));
+    const lease = decodeJwt<Lease>((await bundles.lease(hostId, version, OLDER)).jws);
+    assert.ok(!("revocationChain" in lease));
+  });
+
+  it("note the lease before it leaves, and never an earlier one than was given", async () => {
+    const until = async () =>
+      (await world.db.selectFrom("hosts").select("lease_until").executeTakeFirstOrThrow()).lease_until;
+    const begun = world.time.now;
+    await bundles.current(await host());
+    assert.equal(await until(), begun + 600);
+    world.time.now += 100;
+    await bundles.lease(hostId, 1);
+    assert.equal(await until(), begun + 700);
+    world.time.now -= 50;
+    await bundles.lease(hostId, 1);
+    assert.equal(await until(), begun + 700);
   });
 
   it("go above what the host has, after our database was restored", async () => {
@@ -195,12 +247,11 @@ describe("bundles", () => {
 
   it("of many hosts at once hold what was stored before each was asked for", async () => {
     const one = await host();
-    const asked = Array.from({ length: 250 }, () => bundles.current(one));
+    const asked = Array.from({ length: 250 }, () => bundles.current(one, 0, OLDER));
     await asked[0];
     // Others are still being made.
-    const revocation = { level: "key" as const, target: "SHA256:y", at: 0, by: "", reason: "" };
-    await addRevocation(world.db, { id: newId(world.environment, "rev"), ...revocation });
-    asked.push(...Array.from({ length: 150 }, () => bundles.current(one)));
+    await revoke("SHA256:y");
+    asked.push(...Array.from({ length: 150 }, () => bundles.current(one, 0, OLDER)));
     const made = await Promise.all(asked);
     assert.ok(made.slice(0, 100).every(({ revocationSequence }) => revocationSequence === 0));
     assert.ok(made.slice(250).every(({ revocationSequence }) => revocationSequence === 1));
@@ -222,10 +273,13 @@ describe("bundles", () => {
   });
 
   it("are prolonged by a lease", async () => {
-    const lease = await verifyLease(await bundles.lease(hostId, 7), trusted);
-    assert.deepEqual(
-      [lease.hostId, lease.bundleVersion, lease.leaseUntil],
-      [hostId, 7, world.time.now + 600],
-    );
+    await revoke("SHA256:x");
+    const { chain } = await revocationHead(world.db);
+    const { jws } = await bundles.lease(hostId, 7);
+    const { issuedAt: _now, v: _v, ...lease } = await verifyLease(jws, trusted);
+    const leaseUntil = world.time.now + 600;
+    assert.deepEqual(lease, {
+      ...{ hostId, bundleVersion: 7, revocationSequence: 1, revocationChain: chain, leaseUntil },
+    });
   });
 });

@@ -7,7 +7,7 @@ import { listMembers, saveMember } from "@sallyport/control-plane/database/membe
 import { listRevocations } from "@sallyport/control-plane/database/revocations.ts";
 import { newId } from "@sallyport/control-plane/environment.ts";
 import { applyPolicy } from "@sallyport/control-plane/policy/apply-policy.ts";
-import { type RevocationAnnouncer, revoke } from "@sallyport/control-plane/revocations/revoke.ts";
+import { type RevocationNeeds, revoke } from "@sallyport/control-plane/revocations/revoke.ts";
 import { isSallyportError } from "@sallyport/core/errors.ts";
 import type { Revocation, RevocationLevel } from "@sallyport/core/policy/revocation.ts";
 import { makeWorld, policyText, type World } from "./support/world.ts";
@@ -17,15 +17,19 @@ const KEY = `SHA256:${"a".repeat(43)}`;
 describe("revoking", () => {
   let world: World;
   let announced: Revocation[];
-  let hosts: RevocationAnnouncer;
+  let hosts: RevocationNeeds["hosts"];
+  let published: number;
+  const config = { issuers: [] };
   const hostId = "hst_00000000000000000000000001";
   const request = (level: RevocationLevel, target: string) =>
-    revoke({ ...world, hosts }, { level, target, reason: "why", signInsOnly: false }, "sec");
+    revoke({ ...world, config, hosts }, { level, target, reason: "why", signInsOnly: false }, "sec");
 
   beforeEach(async () => {
     world = await makeWorld();
     announced = [];
+    published = 0;
     hosts = {
+      connected: async () => new Set([hostId]),
       revoke: async (entries) => {
         // Durable before it is told: whoever hears of it can rely on it.
         const stored = (await listRevocations(world.db)).map(({ sequence }) => sequence);
@@ -33,7 +37,9 @@ describe("revoking", () => {
         announced.push(...entries);
         return [{ hostId, acknowledged: true, endedSessions: ["ses_1"] }];
       },
-      publishBundles: async () => {},
+      publishBundles: async () => {
+        published += 1;
+      },
     };
     await addHost(world.db, {
       id: hostId,
@@ -57,6 +63,15 @@ describe("revoking", () => {
     );
   });
 
+  it("sends bundles only where an engagement was ended", async () => {
+    await request("key", KEY);
+    await request("member", "dana@vendor.test");
+    assert.equal(published, 0);
+    await request("engagement", "web-work");
+    await request("engagement", "web-work");
+    assert.equal(published, 1);
+  });
+
   it("is stored and answered though the database is away when bundles are to follow", async () => {
     hosts.publishBundles = async () => {
       throw new Error("Connection terminated unexpectedly");
@@ -66,7 +81,7 @@ describe("revoking", () => {
     // Mocha's own would end the run.
     const others = process.rawListeners("unhandledRejection") as (() => void)[];
     process.removeAllListeners("unhandledRejection").on("unhandledRejection", note);
-    await request("key", KEY);
+    await request("engagement", "web-work");
     await new Promise(setImmediate);
     process.removeAllListeners("unhandledRejection");
     for (const other of others) process.on("unhandledRejection", other);
@@ -87,15 +102,24 @@ describe("revoking", () => {
     });
     const answer = await request("key", KEY);
     assert.deepEqual(answer.hosts, [
-      { host: "web-2", acknowledged: false, endedSessions: [] },
-      { host: "web-1", acknowledged: true, endedSessions: ["ses_1"] },
+      {
+        ...{ host: "web-1", acknowledged: true, endedSessions: ["ses_1"] },
+        ...{ connected: true, leaseUntil: null, standing: "has" },
+        acknowledgedAt: world.time.now,
+      },
+      {
+        ...{ host: "web-2", acknowledged: false, endedSessions: [] },
+        ...{ connected: false, leaseUntil: null, standing: "no-lease" },
+        acknowledgedAt: null,
+      },
     ]);
     assert.deepEqual([answer.sequence, answer.level, answer.target], [1, "key", KEY]);
     const [acknowledged, revoked] = await listAuditEvents(world.db, 2);
     assert.deepEqual([revoked?.type, acknowledged?.type], ["revoked", "revocation-acknowledged"]);
     assert.deepEqual(JSON.parse(acknowledged?.data_json ?? ""), {
       revocations: [answer.id],
-      hosts: answer.hosts,
+      ...{ hosts: 2, acknowledged: 1, missing: ["web-2"] },
+      ended: [{ host: "web-1", sessions: ["ses_1"] }],
     });
   });
 
@@ -150,6 +174,13 @@ describe("revoking", () => {
     ["key", "SHA256:short"],
     ["member", "nobody"],
     ["engagement", "nothing"],
+    // Names that only look alike are others'.
+    ["vendor", "vendor2"],
+    ["vendor", "Vendor"],
+    ["vendor", "vendor "],
+    ["issuer", "https://idp.test/"],
+    ["identity", "https://idp.test nobody"],
+    ["identity", "dana@vendor.test"],
   ];
   for (const [level, target] of unknown) {
     it(`stores nothing for a ${level} that is unknown`, async () => {

@@ -7,6 +7,7 @@ import {
   KEYS_CAPABILITY,
   MAX_LINK_MESSAGE,
   parseLinkMessage,
+  REVOCATIONS_CAPABILITY,
   ServerMessage,
 } from "@sallyport/core/messages/host-link.ts";
 import { WebSocket } from "ws";
@@ -30,6 +31,8 @@ export interface LinkContext {
   /** What this host has already, said in `hello`. */
   bundleVersion(): number;
   revocationSequence(): number;
+  /** `chainRevocation` at that number. Given by hosts that keep the revocation list apart from the bundle, and only by them. */
+  revocationChain?(): string;
   /** A valid message arrived. What this or another callback throws becomes a warning of the process, and closes nothing. */
   onMessage(message: Exclude<ServerMessage, { type: "challenge" | "welcome" }>): void;
   onConnected(): void;
@@ -151,6 +154,7 @@ export class ControlPlaneLink {
       return;
     }
     const statement = helloStatement(server, this.#context.hostId, nonce);
+    const chain = this.#context.revocationChain?.();
     const hello: HostMessage = {
       type: "hello",
       v: 1,
@@ -159,7 +163,12 @@ export class ControlPlaneLink {
       signature: sign(null, statement, this.#context.hostKey).toString("base64url"),
       bundleVersion: this.#context.bundleVersion(),
       revocationSequence: this.#context.revocationSequence(),
-      capabilities: [KEYS_CAPABILITY, COMMANDS_CAPABILITY],
+      capabilities: [
+        KEYS_CAPABILITY,
+        COMMANDS_CAPABILITY,
+        ...(chain === undefined ? [] : [REVOCATIONS_CAPABILITY]),
+      ],
+      ...(chain === undefined ? {} : { revocationChain: chain }),
     };
     socket.send(JSON.stringify(hello));
     this.#saidHello = true;

@@ -1,6 +1,6 @@
 import { readdirSync, type Stats, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { userCaKeysFile } from "../../enrolment/sshd-drop-in.ts";
+import { keyFiles } from "../../enrolment/sshd-drop-in.ts";
 import { check, type ExaminedHost, error, type Found, ok, warning } from "../check.ts";
 
 /** A file, what it may at most allow, and what goes wrong when it allows more. */
@@ -43,7 +43,13 @@ function expected({ config, configFile, paths, status }: ExaminedHost): Expectat
       optional: true,
     },
     { path: config.sshdDropIn, mode: 0o644, why: admission, optional: true },
-    { path: userCaKeysFile(config), mode: 0o644, why: admission, optional: true },
+    { path: keyFiles(config).userCaKeys, mode: 0o644, why: admission, optional: true },
+    {
+      path: keyFiles(config).revokedKeys,
+      mode: 0o644,
+      why: "What is revoked of keys and certificates stands in it; while sshd cannot read it, it takes nobody's key.",
+      optional: true,
+    },
     { path: config.stateDirectory, mode: 0o700, why: "Recordings and keys are in there.", optional: true },
     {
       path: paths.hostKey,

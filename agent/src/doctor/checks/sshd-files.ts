@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { basename, dirname } from "node:path";
-import { sshdSettings, userCaKeysFile } from "../../enrolment/sshd-drop-in.ts";
+import { keyFiles, sshdSettings } from "../../enrolment/sshd-drop-in.ts";
 import { check, error, type Found, ok, warning } from "../check.ts";
 import { type ConfigLine, mainConfigFile, readConfigLines } from "../sshd-config-lines.ts";
 
@@ -16,7 +16,7 @@ export const sshdFilesCheck = check("sshd-files", ({ config }) => {
     .findLast(({ keyword, file }) => keyword === "include" && file !== config.sshdDropIn);
   if (include?.conditional) return [conditional(include)];
   const wanted = new Map(
-    sshdSettings(userCaKeysFile(config), config).map(([keyword, value]) => [keyword.toLowerCase(), value]),
+    sshdSettings(keyFiles(config), config).map(([keyword, value]) => [keyword.toLowerCase(), value]),
   );
   const before = lines.slice(0, first).filter(({ keyword, value }) => {
     return wanted.has(keyword) && wanted.get(keyword) !== value;

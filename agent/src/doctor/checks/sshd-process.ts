@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
-import { sshdSettings, userCaKeysFile } from "../../enrolment/sshd-drop-in.ts";
+import { keyFiles, sshdSettings } from "../../enrolment/sshd-drop-in.ts";
 import { type SshdListener, sshdListeners } from "../../kernel/sshd-listeners.ts";
 import { check, error, type Found, ok, warning } from "../check.ts";
 import { effectiveSettings } from "../effective-settings.ts";
@@ -23,7 +23,7 @@ export const sshdProcessCheck = check("sshd-process", async ({ config, now }) =>
     ];
   const files = configurationFiles(config.sshdDropIn);
   const pidFile = await pidFileOf(config.sshd);
-  const keywords = sshdSettings(userCaKeysFile(config), config).map(([keyword]) => keyword.toLowerCase());
+  const keywords = sshdSettings(keyFiles(config), config).map(([keyword]) => keyword.toLowerCase());
   return listeners.flatMap((sshd) => {
     const found = [
       ...otherConfiguration(sshd, mainConfigFile(config.sshdDropIn), keywords),

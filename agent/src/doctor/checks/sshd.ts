@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
-import { type SshdSetting, sshdSettings, userCaKeysFile } from "../../enrolment/sshd-drop-in.ts";
+import { keyFiles, type SshdSetting, sshdSettings } from "../../enrolment/sshd-drop-in.ts";
 import { check, type ExaminedHost, error, type Found, ok, warning } from "../check.ts";
 import { type EffectiveSettings, effectiveSettings } from "../effective-settings.ts";
 import { groupMembers, isPlainName } from "../group-members.ts";
@@ -44,14 +44,14 @@ export const sshdCheck = check("sshd", async (host) => {
 });
 
 async function contractor({ config }: ExaminedHost, account: string): Promise<Found[]> {
-  const wanted = sshdSettings(userCaKeysFile(config), config);
+  const wanted = sshdSettings(keyFiles(config), config);
   const found = new Map<string, Found>();
   for (const address of ADDRESSES) {
     const effective = await effectiveSettings(config.sshd, account, address);
     const wrong = [
       ...wrongSettings(wanted, effective, account, config.sshdDropIn),
       ...acceptedEnvironment(effective, account),
-      ...otherSettings(effective, account, userCaTypes(userCaKeysFile(config))),
+      ...otherSettings(effective, account, userCaTypes(keyFiles(config).userCaKeys)),
     ];
     for (const one of wrong) found.set(one.what, one);
   }
@@ -82,11 +82,23 @@ function wrongSettings(
       ),
     ];
   return wrong.map(({ keyword, expected, actual }) =>
-    error(
-      `${keyword} is "${actual}" for ${account}, and should be "${expected}"`,
-      "A line that sshd reads before Sallyport's has won. What Sallyport promises of logins to this account does not hold.",
-      `Remove the line that this finds: grep -rniE '^[[:space:]]*${keyword}' /etc/ssh/sshd_config /etc/ssh/sshd_config.d; then: sshd -t && systemctl reload ssh`,
-    ),
+    keyword === "RevokedKeys" && !/^\s*RevokedKeys\s/m.test(readFileSync(dropIn, "utf8"))
+      ? olderDropIn(expected, dropIn)
+      : error(
+          `${keyword} is "${actual}" for ${account}, and should be "${expected}"`,
+          "A line that sshd reads before Sallyport's has won. What Sallyport promises of logins to this account does not hold.",
+          `Remove the line that this finds: grep -rniE '^[[:space:]]*${keyword}' /etc/ssh/sshd_config /etc/ssh/sshd_config.d; then: sshd -t && systemctl reload ssh`,
+        ),
+  );
+}
+
+/** It was enrolled by a version that did not tell sshd. */
+function olderDropIn(file: string, dropIn: string): Found {
+  return warning(
+    "sshd does not look up revoked keys and certificates itself: the drop-in is of an older version",
+    "The agent refuses them all the same; with the setting they open nothing whatever becomes of the agent.",
+    // The file must be there before the setting: sshd takes nobody's key while it cannot read it.
+    `test -s ${file} && sed -i '/^ *TrustedUserCAKeys /a\\    RevokedKeys ${file}' ${dropIn} && sshd -t && systemctl reload ssh`,
   );
 }
 
@@ -100,7 +112,7 @@ async function administrator({ config }: ExaminedHost, inGroup: boolean): Promis
       ),
     ];
   const ours = new Map(
-    sshdSettings(userCaKeysFile(config), config).map(([key, value]) => [key.toLowerCase(), value]),
+    sshdSettings(keyFiles(config), config).map(([key, value]) => [key.toLowerCase(), value]),
   );
   for (const address of ADDRESSES) {
     const effective = await effectiveSettings(config.sshd, ADMINISTRATOR, address);

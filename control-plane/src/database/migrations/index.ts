@@ -14,6 +14,11 @@ import * as sessionAssurance from "./0012-session-assurance.ts";
 import * as certificateKeys from "./0013-certificate-keys.ts";
 import * as sessionLists from "./0014-session-lists.ts";
 import * as revocations from "./0015-revocations.ts";
+import * as scim from "./0016-scim.ts";
+import * as securityEvents from "./0017-security-events.ts";
+import * as signInSessions from "./0018-sign-in-sessions.ts";
+import * as signInGrants from "./0019-sign-in-grants.ts";
+import * as revocationNames from "./0020-revocation-names.ts";
 
 /** Every migration by name, in order. Released ones are never changed: add a file. */
 export const MIGRATIONS: Record<string, Migration> = {
@@ -32,4 +37,9 @@ export const MIGRATIONS: Record<string, Migration> = {
   "0013-certificate-keys": certificateKeys,
   "0014-session-lists": sessionLists,
   "0015-revocations": revocations,
+  "0016-scim": scim,
+  "0017-security-events": securityEvents,
+  "0018-sign-in-sessions": signInSessions,
+  "0019-sign-in-grants": signInGrants,
+  "0020-revocation-names": revocationNames,
 };

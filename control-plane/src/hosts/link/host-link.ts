@@ -1,8 +1,13 @@
 import type { KeyObject } from "node:crypto";
 import { isSallyportError } from "@sallyport/core/errors.ts";
 import type { HostFacts } from "@sallyport/core/messages/host-facts.ts";
-import { HostMessage, MAX_BLOCK_UPLOAD, parseLinkMessage } from "@sallyport/core/messages/host-link.ts";
-import type { Revocation } from "@sallyport/core/policy/revocation.ts";
+import {
+  COMMANDS_CAPABILITY,
+  HostMessage,
+  MAX_BLOCK_UPLOAD,
+  parseLinkMessage,
+  REVOCATIONS_CAPABILITY,
+} from "@sallyport/core/messages/host-link.ts";
 import { type Block, parseBlock } from "@sallyport/core/recording/block.ts";
 import type { WebSocket } from "ws";
 import type { Configuration } from "../../config/configuration.ts";
@@ -14,22 +19,21 @@ import { errorFields } from "../../log.ts";
 import type { Bundles } from "../../policy/bundles.ts";
 import type { RecordingStore } from "../../recordings/recording-store.ts";
 import { storeHostEvent } from "../store-host-event.ts";
-import { Acknowledgements } from "./acknowledgements.ts";
 import { BundleFeed } from "./bundle-feed.ts";
 import { type Hello, hostPublicKey } from "./check-hello.ts";
 import { CloseCode } from "./close-codes.ts";
+import { HostRevocations, type HostRevocationsNeeds, type RevocationNews } from "./host-revocations.ts";
 import { KeyFeed, type KeyFeedNeeds } from "./key-feed.ts";
 import { LinkSocket } from "./link-socket.ts";
 import { namedBlock } from "./named-block.ts";
 
-const ACK_MS = 2000;
 const TOUCH_MS = 60_000;
 const AGAIN_MS = 5000;
 /** At most so often it is said that something cannot be stored. */
 const TROUBLE_MS = 60_000;
 
 /** What a link needs. `lease` in seconds. */
-export interface HostLinkNeeds {
+export interface HostLinkNeeds extends HostRevocationsNeeds {
   db: Database;
   environment: Environment;
   config: Pick<Configuration, "approvals" | "hostCertificateLifetime">;
@@ -46,7 +50,7 @@ export class HostLink {
   readonly #socket: LinkSocket;
   readonly #key: KeyObject;
   readonly #feed: BundleFeed;
-  readonly #revocations = new Acknowledgements<string[]>();
+  readonly #revocations: HostRevocations;
   readonly #keys: KeyFeed;
   readonly #leases: NodeJS.Timeout;
   readonly #hello: Hello;
@@ -61,8 +65,22 @@ export class HostLink {
     this.#needs = needs;
     this.#socket = new LinkSocket(socket);
     this.#key = hostPublicKey(host.hostKey);
+    const capabilities = new Set(hello.capabilities);
+    const words = {
+      modes: capabilities.has(COMMANDS_CAPABILITY),
+      revocations: capabilities.has(REVOCATIONS_CAPABILITY),
+    };
+    this.#revocations = new HostRevocations(needs, {
+      ...{ host, hello, keepsList: words.revocations, socket: this.#socket },
+      renewLease: () => void this.renewLease(),
+      publishBundle: () => void this.publishBundle(),
+    });
     this.#feed = new BundleFeed(
-      { bundles: needs.bundles, send: (message) => this.#socket.send(message) },
+      {
+        ...{ bundles: needs.bundles, words, list: this.#revocations.list },
+        send: (message) => this.#socket.send(message),
+        listInForce: (sequence) => this.#revocations.inBundle(sequence),
+      },
       host,
       hello,
     );
@@ -80,6 +98,8 @@ export class HostLink {
   /** Welcomes the host and brings it up to date. */
   begin(): void {
     this.#socket.send({ type: "welcome", clock: this.#needs.environment.clock() / 1000 });
+    // Whatever comes of the rest, also while the policy key is away.
+    void this.#guard(this.#revocations.begin());
     void this.tellKeys();
     void this.#note(this.#touch());
   }
@@ -104,11 +124,20 @@ export class HostLink {
     void this.#socket.whileHolding(bytes.length, () => this.#guard(this.#store(block)));
   }
 
-  /** Sends a revocation; resolves with the sessions that it ended, or undefined when that was not said within 2 s. */
-  revoke(entry: Revocation): Promise<string[] | undefined> {
-    const answer = this.#revocations.wait(entry.sequence, ACK_MS);
-    this.#socket.send({ type: "revocation", entry });
-    return answer;
+  /** How far the host says that it has the revocation list. */
+  get acknowledgedRevocation(): number {
+    return this.#revocations.acknowledged;
+  }
+
+  /** Sends what is new on the list; resolves with the sessions that it ended, or undefined when that was not said within 2 s. */
+  revoke(news: RevocationNews): Promise<string[] | undefined> {
+    void this.#guard(this.#revocations.send(news));
+    return this.#revocations.answer(news);
+  }
+
+  /** Sends a fresh lease, or the bundle where the host has not said that it has it. */
+  async renewLease(): Promise<void> {
+    await this.#guard(this.#feed.renew());
   }
 
   /** Sends the current bundle where it is new; true when the host says within 2 s that it has it. */
@@ -150,7 +179,9 @@ export class HostLink {
         await storeHostEvent(this.#needs, this.host, message.event);
         return this.#socket.send({ type: "event-ack", id: message.event.id });
       case "revocation-ack":
-        return this.#revocations.resolve(message.sequence, message.endedSessions);
+        return this.#revocations.heard(message.sequence, message.endedSessions);
+      case "revocations-query":
+        return this.#revocations.query(message.after);
       case "bundle-ack":
         return this.#feed.acknowledged(message.version);
       case "keys-pinned":
@@ -244,6 +275,8 @@ export class HostLink {
     return this.#keys.tell(async (whole) => {
       const first = !this.#begun;
       this.#begun = true;
+      // What it missed comes first: the bundle's lease lets people in again.
+      await this.#revocations.begin();
       if (first) await this.#feed.begin(this.#hello, whole);
       else if (whole) await this.#feed.resend();
     });

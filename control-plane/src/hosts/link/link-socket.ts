@@ -31,6 +31,15 @@ export class LinkSocket {
     else this.#socket.send(JSON.stringify(message));
   }
 
+  /** Sends a text message that is made already; resolves when it has left this process, or never will. */
+  async sendMade(message: Buffer): Promise<void> {
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    // The bytes are not copied: all hosts that get them share them.
+    await new Promise<void>((resolve) => this.#socket.send(message, { binary: false }, () => resolve()));
+    // A host that takes a long list slowly cannot answer pings that wait behind it; that it takes it is answer enough.
+    this.#missed = 0;
+  }
+
   /** `reason` is cut to what a close frame holds. */
   close(code: number, reason: string): void {
     this.#socket.close(

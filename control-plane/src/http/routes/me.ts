@@ -1,8 +1,10 @@
-import { LastRefusal, Me } from "@sallyport/core/messages/client-api.ts";
+import { LastRefusal, Me, SignOutQuery } from "@sallyport/core/messages/client-api.ts";
 import { requestBehindRefusal } from "../../approvals/views.ts";
 import { audit } from "../../audit/audit.ts";
+import { endRenewal } from "../../checks/end-renewal.ts";
 import { deleteApiToken } from "../../database/api-tokens.ts";
 import { lastRefusal } from "../../database/host-events.ts";
+import { inTransaction } from "../../database/open-database.ts";
 import { seconds } from "../../environment.ts";
 import { describeMe } from "../../people/describe-me.ts";
 import type { Api } from "../api.ts";
@@ -10,7 +12,7 @@ import { actorName } from "../caller.ts";
 import type { Services } from "../services.ts";
 
 /** What the signed-in person is and may do; also open to those whose access was revoked. */
-export function meRoutes(api: Api, { db, environment }: Services): void {
+export function meRoutes(api: Api, { db, environment, checks }: Services): void {
   api.add(
     {
       method: "get",
@@ -52,13 +54,21 @@ export function meRoutes(api: Api, { db, environment }: Services): void {
       path: "/token",
       access: "self",
       takesTokens: true,
-      summary: "Sign out: makes the token of this request worthless",
+      summary:
+        "Sign out: makes the token of this request worthless, and with `key` ends the renewal of that sign-in",
+      query: SignOutQuery,
       answer: { status: 204, description: "Signed out." },
     },
-    async ({ caller }) => {
-      await deleteApiToken(db, caller.tokenHash);
-      const data = { subject: caller.subject };
-      await audit(db, environment, { type: "signed-out", actor: actorName(caller), data });
+    async ({ caller, query }) => {
+      const { issuer, subject } = caller;
+      const isOver = await inTransaction(db, async (db) => {
+        await deleteApiToken(db, caller.tokenHash);
+        const data = { subject, ...query };
+        await audit(db, environment, { type: "signed-out", actor: actorName(caller), data });
+        if (query.key === undefined || caller.tokenKind !== "sign-in") return false;
+        return endRenewal(db, environment, { issuer, subject, keyFingerprint: query.key });
+      });
+      if (isOver && query.key !== undefined) await checks.forget(query.key);
     },
   );
 }

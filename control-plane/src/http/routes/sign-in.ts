@@ -12,6 +12,7 @@ import { seconds } from "../../environment.ts";
 import { enrolHost } from "../../hosts/enrol-host.ts";
 import { makeChallenge } from "../../issuance/challenge.ts";
 import { issueCertificate } from "../../issuance/issue-certificate.ts";
+import { refreshTokenKeeper } from "../../issuance/keep-refresh-token.ts";
 import { renewCertificate } from "../../issuance/renew-certificate.ts";
 import type { IssuerConfiguration } from "../../issuers/issuer-configuration.ts";
 import { hostCaLines, trustDocument } from "../../keys/trust.ts";
@@ -25,6 +26,7 @@ function offeredIssuer(issuer: IssuerConfiguration): ClientConfiguration["issuer
   return {
     ...{ issuer: issuer.issuer, clientId, clientSecret, redirectPorts },
     ...{ scope, acrValues, hints, maxAge, domains, name, renewal },
+    refreshTokenKeeper: refreshTokenKeeper(issuer),
   };
 }
 
@@ -108,7 +110,7 @@ export function signInRoutes(api: Api, services: Services): void {
       path: "/certificates/renew",
       access: "public",
       limited: true,
-      summary: "Renew the certificate of a sign-in with a fresh ID token of the same person",
+      summary: "Renew the certificate of a sign-in while its IdP vouches for the person",
       body: RenewalRequest,
       answer: { status: 201, schema: RenewalResponse, description: "A certificate for the same key." },
       errors: [
@@ -118,6 +120,7 @@ export function signInRoutes(api: Api, services: Services): void {
         "binding-invalid",
         "proof-invalid",
         "not-invited",
+        "no-longer-vouched",
         "forbidden",
         "conflict",
       ],

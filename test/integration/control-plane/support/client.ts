@@ -10,7 +10,7 @@ import { CertificateResponse } from "@sallyport/core/messages/client-api.ts";
 import { sshKeyToJwk } from "@sallyport/core/ssh/jwk.ts";
 import { publicKeyFromKeyObject } from "@sallyport/core/ssh/public-key.ts";
 import { signSsh } from "@sallyport/core/ssh/signature.ts";
-import { signInAtIdp } from "./sign-in.ts";
+import { type Browser, signInAtIdp } from "./sign-in.ts";
 
 /** An answer of the API: its status, and its body as JSON or text. */
 export interface Answer {
@@ -87,9 +87,10 @@ export async function signIn(
   url: string,
   issuer: string,
   sub: string,
+  browser?: Browser,
 ): Promise<CertificateResponse & { key: ClientKey }> {
   const key = makeClientKey();
-  const idToken = await signInAtIdp(issuer, sub, key.nonce);
+  const idToken = await signInAtIdp(issuer, sub, key.nonce, "sallyport-cli", browser);
   const answer = await call(url, "POST", "/certificates", {
     body: certificateRequest(key, idToken, await challenge(url)),
   });

@@ -69,11 +69,22 @@ engagements:
     contact: sec@acme.test
 `;
 
-/** `postgres`: on PostgreSQL whatever the suite runs on. `config`: more keys of the configuration file. `objects`: a bucket. */
+/**
+ * `postgres`: on PostgreSQL whatever the suite runs on. `config`: more keys of the configuration file, `issuer`: of its issuer.
+ * `moreIssuers`: behind it. `idp`: what it does otherwise. `objects`: a bucket.
+ */
 export async function startTestControlPlane(
-  options: { lease?: number; postgres?: boolean; config?: object; objects?: ObjectsLocation } = {},
+  options: {
+    lease?: number;
+    postgres?: boolean;
+    config?: object;
+    issuer?: object;
+    moreIssuers?: object[];
+    idp?: Parameters<typeof startIdentityProvider>[0];
+    objects?: ObjectsLocation;
+  } = {},
 ): Promise<TestControlPlane> {
-  const idp = await startIdentityProvider();
+  const idp = await startIdentityProvider(options.idp);
   for (const account of ACCOUNTS) idp.accounts.set(account.sub, account);
   const directory = mkdtempSync(join(tmpdir(), "sallyport-cp-"));
   const policyFile = join(directory, "policy.yaml");
@@ -91,7 +102,11 @@ export async function startTestControlPlane(
     url: "http://127.0.0.1:0",
     dataDirectory,
     issuers: [
-      { name: "Test IdP", issuer: idp.issuer, clientId: "sallyport-cli", mfa: { amr: { mfa: "mfa" } } },
+      {
+        ...{ name: "Test IdP", issuer: idp.issuer, clientId: "sallyport-cli", mfa: { amr: { mfa: "mfa" } } },
+        ...options.issuer,
+      },
+      ...(options.moreIssuers ?? []),
     ],
     staff: [
       { email: "sec@acme.test", role: "admin" },

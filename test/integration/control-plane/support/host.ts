@@ -36,13 +36,17 @@ export async function enrol(url: string, joinToken: string): Promise<TestHost> {
 export class TestLink {
   readonly socket: WebSocket;
   readonly closed: Promise<{ code: number; reason: string }>;
+  /** Types of all that came, in order. */
+  readonly types: ServerMessage["type"][] = [];
   readonly #arrived: ServerMessage[] = [];
   readonly #waiting = new Set<() => void>();
 
   constructor(url: string) {
     this.socket = new WebSocket(`${url.replace(/^http/, "ws")}/api/v1/host-link`);
     this.socket.on("message", (data: Buffer) => {
-      this.#arrived.push(ServerMessage.parse(JSON.parse(data.toString("utf8"))));
+      const message = ServerMessage.parse(JSON.parse(data.toString("utf8")));
+      this.types.push(message.type);
+      this.#arrived.push(message);
       for (const wake of [...this.#waiting]) wake();
     });
     this.closed = once(this.socket, "close").then(([code, reason]) => ({ code, reason: String(reason) }));
@@ -86,6 +90,7 @@ export async function hello(
     revocationSequence?: number;
     key?: KeyObject;
     capabilities?: string[];
+    revocationChain?: string;
   } = {},
 ): Promise<void> {
   const { server, nonce } = await link.next("challenge");
@@ -98,6 +103,7 @@ export async function hello(
     bundleVersion: has.bundleVersion ?? 0,
     revocationSequence: has.revocationSequence ?? 0,
     ...(has.capabilities === undefined ? {} : { capabilities: has.capabilities }),
+    ...(has.revocationChain === undefined ? {} : { revocationChain: has.revocationChain }),
   });
 }
 

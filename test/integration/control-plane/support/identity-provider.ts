@@ -23,10 +23,28 @@ export interface TestIdentityProvider {
   signingKey: { privateKey: KeyObject; publicKey: KeyObject; kid: string };
   /** Changes what it answers, as a hostile or broken one would; undefined leaves it alone. */
   rewrite: ((path: string, body: Record<string, unknown>) => Record<string, unknown>) | undefined;
+  /** Where logout tokens go; undefined delivers none. */
+  logoutUri: string | undefined;
+  /** What came back for each logout token that was delivered. */
+  logoutAnswers: number[];
+  /**
+   * Asked before each request, and once more when its answer is ready but not sent: `drop` cuts the connection there, a number is
+   * answered as a status.
+   */
+  intercept: ((path: string, when: "request" | "answer") => Promise<"drop" | number | undefined>) | undefined;
   close(): Promise<void>;
 }
 
-export async function startIdentityProvider(): Promise<TestIdentityProvider> {
+/** A confidential client, that may introspect. */
+export const SERVER_CLIENT = {
+  clientId: "sallyport-server",
+  clientSecret: "a secret of: the control plane's",
+};
+
+/** `namesSessions`: logout tokens and ID tokens carry `sid`. */
+export async function startIdentityProvider(
+  options: { namesSessions?: boolean } = {},
+): Promise<TestIdentityProvider> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", () => resolve()));
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -39,15 +57,31 @@ export async function startIdentityProvider(): Promise<TestIdentityProvider> {
     application_type: "native" as const,
     redirect_uris: [REDIRECT_URI],
     grant_types: ["authorization_code", "refresh_token"],
+    backchannel_logout_uri: "https://control-plane.test/backchannel-logout",
+    backchannel_logout_session_required: options.namesSessions ?? false,
   });
   const provider = new Provider(issuer, {
-    clients: [client("sallyport-cli"), client("another-app")],
+    clients: [
+      client("sallyport-cli"),
+      client("another-app"),
+      {
+        client_id: SERVER_CLIENT.clientId,
+        client_secret: SERVER_CLIENT.clientSecret,
+        ...{ redirect_uris: [], response_types: [], grant_types: [] },
+      },
+    ],
     jwks: { keys: [{ ...privateKey.export({ format: "jwk" }), kid, alg: "RS256", use: "sig" }] },
     claims: { openid: ["sub", "amr"], email: ["email", "email_verified"], profile: ["name", "groups"] },
     conformIdTokenClaims: false,
     issueRefreshToken: async () => true,
     rotateRefreshToken: true,
-    features: { devInteractions: { enabled: false } },
+    features: {
+      devInteractions: { enabled: false },
+      backchannelLogout: { enabled: true },
+      introspection: { enabled: true },
+      revocation: { enabled: true },
+    },
+    fetch: (_url, init = {}) => deliver(idp, init),
     cookies: { keys: ["test"] },
     pkce: { required: () => true },
     interactions: { url: (_context, interaction) => `/interaction/${interaction.uid}` },
@@ -64,11 +98,19 @@ export async function startIdentityProvider(): Promise<TestIdentityProvider> {
     const body: unknown = context.body;
     if (idp.rewrite !== undefined && typeof body === "object" && body !== null)
       context.body = idp.rewrite(context.path, body as Record<string, unknown>);
+    if ((await idp.intercept?.(context.path, "answer")) === "drop") {
+      context.respond = false;
+      context.req.socket.destroy();
+    }
   });
   const callback = provider.callback();
   server.on("request", (request, response) => {
-    if (!request.url?.startsWith("/interaction/")) return callback(request, response);
     void (async () => {
+      const { pathname } = new URL(request.url ?? "/", issuer);
+      const verdict = await idp.intercept?.(pathname, "request");
+      if (verdict === "drop") return request.socket.destroy();
+      if (verdict !== undefined) return response.writeHead(verdict).end();
+      if (!pathname.startsWith("/interaction/")) return callback(request, response);
       const { params, prompt, grantId, session } = await provider.interactionDetails(request, response);
       if (prompt.name === "login") {
         const accountId = String(params.login_hint);
@@ -94,6 +136,9 @@ export async function startIdentityProvider(): Promise<TestIdentityProvider> {
     issuer,
     accounts,
     rewrite: undefined,
+    intercept: undefined,
+    logoutUri: undefined,
+    logoutAnswers: [],
     signingKey: { privateKey, publicKey, kid },
     close: () =>
       new Promise((resolve) => {
@@ -102,4 +147,12 @@ export async function startIdentityProvider(): Promise<TestIdentityProvider> {
       }),
   };
   return idp;
+}
+
+/** Delivers a logout token as it is to where it shall go: oidc-provider itself calls no address of this machine. */
+async function deliver(idp: TestIdentityProvider, { body }: RequestInit): Promise<Response> {
+  if (idp.logoutUri === undefined) return new Response(null, { status: 200 });
+  const response = await fetch(idp.logoutUri, { method: "POST", body: body ?? null });
+  idp.logoutAnswers.push(response.status);
+  return response;
 }

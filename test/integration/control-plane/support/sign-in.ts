@@ -13,8 +13,9 @@ export async function signInAtIdp(
   sub: string,
   nonce: string,
   clientId = "sallyport-cli",
+  browser: Browser = new Map(),
 ): Promise<string> {
-  return (await tokensAtIdp(issuer, sub, nonce, clientId)).idToken;
+  return (await tokensAtIdp(issuer, sub, nonce, clientId, browser)).idToken;
 }
 
 /** Trades a refresh token for fresh tokens. */
@@ -29,6 +30,7 @@ export async function tokensAtIdp(
   sub: string,
   nonce: string,
   clientId = "sallyport-cli",
+  browser: Browser = new Map(),
 ): Promise<Tokens> {
   const config = await discover(issuer, clientId);
   const verifier = oidc.randomPKCECodeVerifier();
@@ -40,7 +42,7 @@ export async function tokensAtIdp(
     nonce,
     login_hint: sub,
   });
-  const callback = await followRedirects(start);
+  const callback = await followRedirects(start, browser);
   const checks = { pkceCodeVerifier: verifier, expectedNonce: nonce };
   return tokensOf(await oidc.authorizationCodeGrant(config, callback, checks));
 }
@@ -55,18 +57,34 @@ function tokensOf(tokens: oidc.TokenEndpointResponse): Tokens {
   return { idToken: tokens.id_token, refreshToken: tokens.refresh_token ?? "" };
 }
 
+/** The cookies of a browser at the IdP. */
+export type Browser = Map<string, string>;
+
+/** Signs out at the IdP in this browser, as a person does who presses "yes, sign me out". */
+export async function signOutAtIdp(issuer: string, browser: Browser): Promise<void> {
+  const asked = await visit(new URL("/session/end", issuer), browser);
+  const [, xsrf = ""] = /name="xsrf" value="([^"]+)"/.exec(await asked.text()) ?? [];
+  const body = new URLSearchParams({ xsrf, logout: "yes" });
+  const done = await visit(new URL("/session/end/confirm", issuer), browser, { method: "POST", body });
+  if (done.status >= 400) throw new Error(`the IdP answered ${done.status}: ${await done.text()}`);
+}
+
+async function visit(at: URL, cookies: Browser, init: RequestInit = {}): Promise<Response> {
+  const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join("; ");
+  const response = await fetch(at, { ...init, redirect: "manual", headers: { cookie } });
+  for (const line of response.headers.getSetCookie()) {
+    const [, name = "", value = ""] = /^([^=]+)=([^;]*)/.exec(line) ?? [];
+    cookies.set(name, value);
+  }
+  return response;
+}
+
 /** A browser, as far as it is needed: follows redirects and keeps cookies until the redirect URI is reached. */
-export async function followRedirects(start: URL): Promise<URL> {
-  const cookies = new Map<string, string>();
+export async function followRedirects(start: URL, cookies: Browser = new Map()): Promise<URL> {
   let at = start;
   for (let hop = 0; hop < 20; hop++) {
     if (at.href.startsWith(REDIRECT_URI)) return at;
-    const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join("; ");
-    const response = await fetch(at, { redirect: "manual", headers: { cookie } });
-    for (const line of response.headers.getSetCookie()) {
-      const [, name = "", value = ""] = /^([^=]+)=([^;]*)/.exec(line) ?? [];
-      cookies.set(name, value);
-    }
+    const response = await visit(at, cookies);
     const location = response.headers.get("location");
     if (location === null) throw new Error(`the IdP answered ${response.status}: ${await response.text()}`);
     await response.arrayBuffer();

@@ -26,6 +26,7 @@ const TRUST = {
 /** What contractors get, and nobody else. */
 const OURS: Record<string, (directory: string) => string> = {
   trustedusercakeys: (directory) => join(directory, "user_ca.pub"),
+  revokedkeys: (directory) => join(directory, "revoked_keys.krl"),
   authorizedprincipalscommand: () => "/usr/lib/sallyport/shim principals --user=%u --key=%k",
   authorizedprincipalscommanduser: () => "daemon",
   authenticationmethods: () => "publickey",
@@ -68,6 +69,7 @@ describe("sshd's drop-in", () => {
     files = {
       dropIn: directory.file("conf.d/10-sallyport.conf"),
       userCaKeys: directory.file("user_ca.pub"),
+      revokedKeys: directory.file("revoked_keys.krl"),
       certificates: [],
     };
     operator("");
@@ -132,7 +134,10 @@ describe("sshd's drop-in", () => {
       assert.deepEqual(effective(CONTRACTOR), { ...before.get(CONTRACTOR), ...expected });
       for (const user of OTHERS) assert.deepEqual(effective(user), before.get(user), user);
       assert.equal(readFileSync(files.userCaKeys, "utf8"), `${TRUST.userCaKeys.join("\n")}\n`);
-      for (const path of [files.userCaKeys, files.dropIn]) assert.equal(statSync(path).mode & 0o777, 0o644);
+      const query = ["-Qlf", files.revokedKeys];
+      assert.equal(spawnSync("ssh-keygen", query, { encoding: "utf8" }).status, 0, "a list of nothing");
+      for (const path of [files.userCaKeys, files.revokedKeys, files.dropIn])
+        assert.equal(statSync(path).mode & 0o777, 0o644);
     });
   }
 

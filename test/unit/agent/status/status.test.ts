@@ -86,7 +86,7 @@ describe("status", () => {
 agent      0.1.0, up 1 d (pid 7)
 policy     version 3 of 2027-01-15T07:00:00.000Z, 2 engagements
 lease      9 min 5 s left, until 2027-01-15T08:09:05.000Z
-revoked    up to number 12
+revoked    up to number 12, 9 targets
 uplink     connected to https://sallyport.example.com for 1 h
 spool      1.5 KiB in 1 recording, 5.0 GiB free
 events     0 waiting

@@ -10,6 +10,7 @@ export const STATUS: StatusDocument = {
   policy: { version: 3, issuedAt: "2027-01-15T07:00:00.000Z", engagements: 2 },
   lease: { until: "2027-01-15T08:09:05.000Z", seconds: 545 },
   revocationSequence: 12,
+  revocations: { entries: 9, behind: 0, unvouched: 0, aside: null },
   sessions: [
     {
       id: "ses_01m83bm45ry0v3yt7hyz1eshm1",

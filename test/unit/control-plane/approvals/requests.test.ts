@@ -193,7 +193,7 @@ describe("approvals in a bundle", () => {
     ];
     const left = (changes: object) => {
       const changed = { ...engagement, approval: { ...engagement.approval, granted }, ...changes };
-      const policy = { members: [], engagements: [changed], revocations: [] };
+      const policy = { members: [], engagements: [changed], head: { sequence: 0, chain: "" } };
       return bundleContent(host, policy, now).engagements[0]?.approval.granted.map(({ member }) => member);
     };
     const limits = engagement.limits;

@@ -36,6 +36,7 @@ const BASE = {
   },
   assurance: "bound",
   certificateLifetime: 600,
+  idpGrace: 900,
   sponsor: "dana@corp.test",
   contact: "dana@corp.test",
 };
@@ -93,6 +94,7 @@ const WIDER: [what: string, field: string, after: Engagement][] = [
   ["lower assurance", "assurance", engagement({ assurance: "brokered" })],
   ["longer certificates", "certificateLifetime", engagement({ certificateLifetime: 601 })],
   ["certificates of any length", "certificateLifetime", engagement({}, ["certificateLifetime"])],
+  ["more patience with a silent IdP", "idpGrace", engagement({ idpGrace: 901 })],
 ];
 
 const NARROWER: [what: string, after: Engagement][] = [
@@ -112,6 +114,7 @@ const NARROWER: [what: string, after: Engagement][] = [
   ["fewer hours", engagement(windows({ days: ["tue"], from: "09:00", to: "17:00" }))],
   ["a shorter time", engagement({ start: 1001, end: 1999 })],
   ["shorter certificates", engagement({ certificateLifetime: 60 })],
+  ["less patience with a silent IdP", engagement({ idpGrace: 60 })],
   ["another contact and sponsor", engagement({ contact: "x", sponsor: "erin@corp.test" })],
 ];
 

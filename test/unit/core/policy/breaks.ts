@@ -46,6 +46,13 @@ export const BREAKS: [ToldRefusalCode, (scenario: Scenario) => void][] = [
     },
   ],
   ["revoked", ({ condition }) => condition.revocations.add(makeRevocation("certificate", "42"))],
+  [
+    "idp-silent",
+    ({ condition, request }) => {
+      const { issuer } = request.identity.token;
+      if (condition.bundle !== null) condition.bundle.silentIssuers = [{ issuer, since: NOW - 900 }];
+    },
+  ],
   ["lease-expired", ({ condition }) => Object.assign(condition, { leaseUntil: NOW })],
   ["recorder-unavailable", ({ condition }) => Object.assign(condition, { recorderReady: false })],
   ["spool-full", ({ condition }) => Object.assign(condition, { spoolReserveFree: false })],

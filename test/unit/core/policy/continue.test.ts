@@ -104,6 +104,12 @@ describe("a running session", () => {
     });
   }
 
+  it("goes on while the IdP is silent, however long: nobody has said that the person is not theirs", () => {
+    const { issuer } = session;
+    const bundle = { ...makeBundle(), silentIssuers: [{ issuer, since: NOW - 24 * HOUR }] };
+    assert.equal(mustEnd(session, bundle, new RevocationIndex(), NOW), null);
+  });
+
   it("says revoked rather than ended when both are so", () => {
     const bundle = makeBundle(makeEngagement({ end: NOW }));
     const revocations = new RevocationIndex([makeRevocation("session", session.sessionId)]);

@@ -34,6 +34,12 @@ const { id: engagementId } = makeEngagement();
 
 const login = (granted: { member: string; until: number }[]) => ({ rule: "login", approved: false, granted });
 
+const silent =
+  (since: number, issuer?: string) =>
+  ({ condition, request }: Scenario): void => {
+    condition.bundle.silentIssuers = [{ issuer: issuer ?? request.identity.token.issuer, since }];
+  };
+
 const groups: Record<string, Row[]> = {
   "identity is issuer and subject": [
     ["the same subject of another issuer", "not-a-member", inToken({ issuer: "https://idp.example/other" })],
@@ -161,6 +167,27 @@ const groups: Record<string, Row[]> = {
     ["another certificate", "admit", revoked("certificate", "4")],
     ["a key whose name is this certificate's", "admit", revoked("key", "42")],
   ],
+  "a silent IdP": [
+    ["for a second less than the grace", "admit", silent(NOW - 899)],
+    ["for as long as the grace", "idp-silent", silent(NOW - 900)],
+    ["for long, and it is another one", "admit", silent(NOW - 24 * HOUR, "https://idp.example/other")],
+    [
+      "for longer than usual, and the engagement is patient",
+      "admit",
+      (s) => [inEngagement({ idpGrace: HOUR })(s), silent(NOW - HOUR + 1)(s)],
+    ],
+    [
+      "with the shortest patience",
+      "idp-silent",
+      (s) => [inEngagement({ idpGrace: 60 })(s), silent(NOW - 60)(s)],
+    ],
+    ["since a moment to come, by its clock", "admit", silent(NOW + 60)],
+    [
+      "of somebody who is revoked",
+      "revoked",
+      (s) => [silent(NOW - HOUR)(s), revoked("key", "SHA256:key")(s)],
+    ],
+  ],
   lease: [
     ["its last second", "admit", ({ condition }) => Object.assign(condition, { leaseUntil: NOW + 1 })],
     [
@@ -185,6 +212,17 @@ for (const [group, rows] of Object.entries(groups)) {
 }
 
 describe("a login by the policy", () => {
+  it("comes in by the engagement that waits longer for a silent IdP", () => {
+    const [hasty, patient] = [60, HOUR].map((idpGrace, index) =>
+      makeEngagement({ id: id("eng", String(index + 1)), name: `grace-${idpGrace}`, idpGrace }),
+    );
+    assert.ok(hasty !== undefined && patient !== undefined);
+    const scenario = makeScenario(hasty, patient);
+    silent(NOW - 120)(scenario);
+    const decision = decide(scenario);
+    assert.deepEqual([codeOf(decision), decision.engagement?.name], ["admit", patient.name]);
+  });
+
   it("asks about the very account", () => {
     const scenario = makeScenario();
     const asked: string[] = [];

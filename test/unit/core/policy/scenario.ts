@@ -22,7 +22,7 @@ export type Changes<T> = { [K in keyof T]?: unknown };
 /** One login that is admitted, in parts that a test breaks. */
 export interface Scenario {
   request: LoginRequest;
-  condition: HostCondition & { bundle: Bundle };
+  condition: HostCondition & { bundle: Bundle; revocations: RevocationIndex };
 }
 
 export function makeEngagement(changes: Changes<Engagement> = {}): Engagement {
