@@ -56,7 +56,10 @@ export async function startServer(
       url,
       dataDirectory: data,
       issuers: [
-        { name: "IdP", issuer: idp.issuer, clientId: CLIENT_ID, mfa: { amr: { mfa: "mfa" } }, ...scim },
+        {
+          ...{ name: "IdP", issuer: idp.issuer, clientId: CLIENT_ID, mfa: { amr: { mfa: "mfa" } } },
+          ...{ check: { required: false }, ...scim },
+        },
       ],
       staff: [{ email: "admin@bench.test", role: "admin" }],
       policyFile,

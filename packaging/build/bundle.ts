@@ -5,7 +5,7 @@ import { build } from "esbuild";
 export const ROOT = join(import.meta.dirname, "../..");
 
 /** The programs that are bundled, and their entry. */
-export const PROGRAMS = {
+const PROGRAMS = {
   agent: "agent/src/main.ts",
   "control-plane": "control-plane/src/main.ts",
   client: "client/src/main.ts",

@@ -84,6 +84,8 @@ const RECIPES: Record<PackageName, Recipe> = {
         join(UNITS, "sallyport-control-plane.sysusers"),
         "/usr/lib/sysusers.d/sallyport-control-plane.conf",
       );
+      const profile = join(ROOT, "packaging/apparmor/sallyport-control-plane");
+      tree.copy(profile, "/etc/apparmor.d/sallyport-control-plane");
       return [];
     },
   },

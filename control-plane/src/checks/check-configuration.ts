@@ -41,11 +41,11 @@ export const CheckConfiguration = z
       .describe("How many questions may be under way at this IdP at once, for each replica."),
     required: z
       .boolean()
-      .default(false)
+      .optional()
       .describe(
-        "Refuses contractors' sign-ins that bring no refresh token. Danger: with false, somebody who keeps theirs back is not asked " +
-          "about; their certificate is not renewed, but a session that they have open stays. With true, nobody gets in whom the IdP " +
-          "gives none.",
+        "Refuses contractors' sign-ins that bring no refresh token; default: yes, but with `by: none`. False is for IdPs that give " +
+          "none. Danger: with false, somebody who keeps theirs back is not asked about; their certificate is not renewed, but a " +
+          "session that they have open stays.",
       ),
     introspection: Introspection.optional().describe("Only with `by: introspection`, which needs it."),
   })
@@ -55,7 +55,7 @@ export const CheckConfiguration = z
       context.addIssue({ code: "custom", path: [path], message });
     if (every + timeout >= PROMISE)
       problem("every", `every and timeout together must stay below ${PROMISE} seconds`);
-    if (required && by === "none") problem("required", "nothing is asked with `by: none`");
+    if (required === true && by === "none") problem("required", "nothing is asked with `by: none`");
     if ((by === "introspection") !== (introspection !== undefined))
       problem("introspection", "goes with `by: introspection`, and has to be there then");
   })

@@ -8,6 +8,12 @@ import type { Environment } from "../environment.ts";
 import type { IssuerConfiguration } from "../issuers/issuer-configuration.ts";
 import type { GrantSealing } from "../keys/grant-sealing.ts";
 
+/**
+ * Until the first question, in milliseconds: an ID token is good for an hour or more, and whoever brings one late may have been disabled
+ * since, or hand over a refresh token that is worth nothing.
+ */
+const FIRST_CHECK_MS = 5000;
+
 /** What keeping a grant takes. */
 export interface KeepGrantNeeds {
   environment: Pick<Environment, "clock">;
@@ -66,7 +72,7 @@ export async function keepGrant(
     renewable_until: until,
     last_answer_at_ms: now,
     failing_since_ms: null,
-    next_check_at_ms: now + asked.check.every * 1000,
+    next_check_at_ms: now + FIRST_CHECK_MS,
     ...{ hinted_at_ms: 0, claimed_by: null, claimed_until_ms: 0, in_doubt: 0, lost_at_ms: null },
     ...{ fresh_sealed: null, fresh_at_ms: 0 },
   };

@@ -2,7 +2,7 @@ import type { Revocation } from "@sallyport/core/policy/revocation.ts";
 import { printable } from "@sallyport/core/terminal-text.ts";
 import { audit } from "../audit/audit.ts";
 import { addRevocation, findRevocation } from "../database/revocations.ts";
-import { deleteGrant, type SignInGrant } from "../database/sign-in-grants.ts";
+import { deleteGrant, liveGrants, type SignInGrant } from "../database/sign-in-grants.ts";
 import type { Database } from "../database/tables.ts";
 import { type Environment, newId, seconds } from "../environment.ts";
 
@@ -41,7 +41,7 @@ export async function revokeGrantKey(
     actor: by,
     data: { issuer, subject, key: target, ...evidence },
   });
-  await endApiAccess(db, issuer, subject);
+  await endApiAccess(db, { issuer, subject, now: environment.clock() });
   const known = await findRevocation(db, "key", target);
   if (known !== undefined && known.before === null) return [];
   const at = seconds(environment.clock);
@@ -56,10 +56,15 @@ export async function revokeGrantKey(
   return [entry];
 }
 
-/** Those that people made for programs stay: they hang on no sign-in, and do what their maker's roles allow. */
-async function endApiAccess(db: Database, issuer: string, subject: string): Promise<void> {
-  const other = await db
-    .selectFrom("sign_in_grants")
+/**
+ * Those that people made for programs stay: they hang on no sign-in, and do what their maker's roles allow. A sign-in that nobody asks
+ * about, since its certificate is over, says nothing for the person. `now` in milliseconds.
+ */
+async function endApiAccess(
+  db: Database,
+  { issuer, subject, now }: { issuer: string; subject: string; now: number },
+): Promise<void> {
+  const other = await liveGrants(db, now)
     .select("key_fingerprint")
     .where("issuer", "=", issuer)
     .where("subject", "=", subject)

@@ -13,7 +13,7 @@ interface Output {
 }
 
 /** Where the package has its configuration. */
-const DEFAULT_CONFIGURATION = "/etc/sallyport/control-plane.yaml";
+export const DEFAULT_CONFIGURATION = "/etc/sallyport/control-plane.yaml";
 
 /** What a command has of the process that it runs in. */
 export interface CommandContext {

@@ -16,9 +16,11 @@ interface NamedGroups {
 /** Remembers the groups of a sign-in. What an older ID token says does not undo what a newer one said. */
 export async function noteGroups(db: Database, named: NamedGroups): Promise<void> {
   const { issuer, subject, groups } = named;
+  // A NumericDate may have a fraction (RFC 7519 §2), a bigint has none.
+  const issuedAt = Math.floor(named.issuedAt);
   const row = {
     groups_json: JSON.stringify(Object.fromEntries(groups)),
-    issued_at: named.issuedAt,
+    issued_at: issuedAt,
     seen_at: named.seenAt,
   };
   await db
@@ -28,7 +30,7 @@ export async function noteGroups(db: Database, named: NamedGroups): Promise<void
       conflict
         .columns(["issuer", "subject"])
         .doUpdateSet(row)
-        .where("identity_groups.issued_at", "<=", named.issuedAt),
+        .where("identity_groups.issued_at", "<=", issuedAt),
     )
     .execute();
 }

@@ -47,7 +47,8 @@ function withheld(): SallyportError {
   return new SallyportError(
     "token-invalid",
     "The sign-in brought no refresh token, and this control plane lets nobody in whom it cannot ask the identity provider about. " +
-      "Update sallyport and sign in again; if that does not help, the identity provider gives none: tell whoever runs Sallyport.",
+      "Update sallyport and sign in again; if that does not help, the identity provider gives none: tell whoever runs Sallyport " +
+      "(issuers[].check.required).",
   );
 }
 

@@ -200,8 +200,11 @@ function withPreset(written: WrittenIssuer) {
     acrs: written.mfa.acrs ?? defaults.mfa.acrs,
     assume: written.mfa.assume,
   };
+  const { check } = written;
   return {
     ...written,
+    // Whom nobody can ask about would stay: a client that was changed could keep its refresh token for itself.
+    check: { ...check, required: check.required ?? check.by !== "none" },
     scope: written.scope ?? defaults.scope,
     acrValues: written.acrValues === undefined ? defaults.acrValues : written.acrValues,
     hints: { ...defaults.hints, ...contextHint(mfa.acrs), ...written.hints } as Record<string, string>,

@@ -30,6 +30,6 @@ export async function noteSignInSession(
     ...{ issuer, subject, sid },
     api_token_hash: tokenHash(apiToken),
     key_fingerprint: fingerprint(key.blob),
-    signed_in_at: issuedAt,
+    signed_in_at: Math.floor(issuedAt),
   });
 }

@@ -44,7 +44,7 @@ export async function receivePushed(
       "authentication_failed",
       "The Authorization header is not the one that was agreed on.",
     );
-  await receive(needs, claimed);
+  await receive(needs, claimed, "pushed");
 }
 
 /** Takes a SET that was fetched from this transmitter (RFC 8936); nobody else's. As {@link receivePushed}. */
@@ -56,10 +56,10 @@ export async function receivePolled(
   const claimed = claimedSet(compact, [transmitter]);
   if (claimed.decoded.claims.jti !== jti)
     throw new SetError("invalid_request", "The token has another jti than it was sent under.");
-  await receive(needs, claimed);
+  await receive(needs, claimed, "polled");
 }
 
-async function receive(needs: ReceivingNeeds, claimed: ClaimedSet): Promise<void> {
+async function receive(needs: ReceivingNeeds, claimed: ClaimedSet, way: "pushed" | "polled"): Promise<void> {
   const { db, environment, transmitters, keys } = needs;
   try {
     const set = await verifySet({ clock: environment.clock, transmitters, keys }, claimed);
@@ -69,7 +69,7 @@ async function receive(needs: ReceivingNeeds, claimed: ClaimedSet): Promise<void
     for (const subject of applied.toAsk) needs.checks.checkNow(set.transmitter.issuer, subject);
     logApplied(needs, set, applied);
   } catch (error) {
-    await noteRefusal(needs, claimed, error);
+    if (error instanceof SetError) await noteRefusal(needs, claimed, { error, way });
     throw error;
   }
 }
@@ -89,13 +89,16 @@ function logApplied(
   log[isDown ? "warn" : "info"]("security event", { ...fields, events: told, revocations });
 }
 
-/** What nobody has signed goes to the log alone: anybody can send that, and the audit log is for ever. */
+/**
+ * What nobody has signed goes to the log alone: anybody can send that, and the audit log is for ever. What was pushed, whoever answers
+ * it logs, as far as that address may fail.
+ */
 async function noteRefusal(
   needs: ReceivingNeeds,
   { transmitter, decoded: { claims } }: ClaimedSet,
-  error: unknown,
+  { error, way }: { error: SetError; way: "pushed" | "polled" },
 ): Promise<void> {
-  if (!(error instanceof SetError)) return;
+  if (!error.isSigned && way === "pushed") return;
   const { db, environment } = needs;
   const { code, message } = error;
   const fields = { issuer: transmitter.iss, jti: claims.jti, code };

@@ -45,6 +45,7 @@ describe("the negative matrix of a sign-in", () => {
               requiredClaims: { tid: ["home"] },
             },
             ...{ mfa: { amr: { mfa: "mfa" } }, subjectClaim: "oid", emailVerifiedClaim: "xms_edov" },
+            check: { required: false },
           },
           { name: "Vendor", issuer: vendor.issuer, clientId: "sallyport-cli", vendors: ["other-vendor"] },
         ],

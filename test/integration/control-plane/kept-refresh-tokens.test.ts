@@ -253,9 +253,9 @@ describe("refresh tokens that the control plane keeps", () => {
   });
 });
 
-describe("refresh tokens that are required", () => {
+describe("refresh tokens that are required, as they are by default", () => {
   it("come with every sign-in of a contractor, or it is refused; staff need none", async () => {
-    const plane = await startTestControlPlane({ issuer: { check: { required: true } } });
+    const plane = await startTestControlPlane({ issuer: { check: { required: undefined } } });
     try {
       const signIn = async (sub: string, withToken: boolean) => {
         const key = makeClientKey();

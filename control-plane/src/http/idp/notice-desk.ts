@@ -10,7 +10,7 @@ import type { AppEnv, Services } from "../services.ts";
 
 /** Requests of one IdP that proved itself: a whole company may be signed out at once. */
 const PER_IDP = { perSecond: 200, burst: 10_000 };
-/** Refusals that are written down, whoever sends them: what anybody can cause must not fill the audit log. */
+/** Refusals that are written down, of each IdP and of all others together: what anybody can cause must not fill the audit log. */
 const WRITTEN = { perSecond: 1, burst: 500 };
 
 /** What ways in from IdPs share: limits, and what becomes of what is refused. Every one has its own. */
@@ -74,7 +74,8 @@ export class NoticeDesk {
     const { db, environment } = this.#services;
     const data = { way: this.#way, from, status, reason: message, ...signedBy };
     try {
-      this.#written.take("all");
+      // What anybody can send must not keep out what an IdP did.
+      this.#written.take(signedBy?.issuer ?? "anybody");
       const actor = signedBy?.issuer ?? "unknown";
       await audit(db, environment, { type: "idp-notice-refused", actor, data });
     } catch (error) {

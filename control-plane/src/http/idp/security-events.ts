@@ -1,6 +1,7 @@
 import { getConnInfo } from "@hono/node-server/conninfo";
 import { isSallyportError } from "@sallyport/core/errors.ts";
 import type { Context, Hono } from "hono";
+import { errorFields } from "../../log.ts";
 import { MAX_SET } from "../../security-events/decode-set.ts";
 import { receivePushed } from "../../security-events/receive-set.ts";
 import { SetError } from "../../security-events/set-error.ts";
@@ -33,6 +34,12 @@ export function securityEventRoutes(app: Hono<AppEnv>, services: Services): void
       }
       if (!(error instanceof SetError)) throw error;
       services.failureLimit.take(limitKey(address));
+      if (!error.isSigned)
+        services.environment.log.warn("a security event that nobody has signed was refused", {
+          address,
+          code: error.code,
+          ...errorFields(error),
+        });
       context.header("content-language", "en");
       return context.json({ err: error.code, description: error.message }, 400);
     }

@@ -105,6 +105,8 @@ export async function startTestControlPlane(
       {
         ...{ name: "Test IdP", issuer: idp.issuer, clientId: "sallyport-cli", mfa: { amr: { mfa: "mfa" } } },
         ...options.issuer,
+        // Most tests sign in without it.
+        check: { required: false, ...(options.issuer as { check?: object } | undefined)?.check },
       },
       ...(options.moreIssuers ?? []),
     ],

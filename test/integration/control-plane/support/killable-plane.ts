@@ -24,6 +24,8 @@ export class KillablePlane {
   readonly postgres: PostgresServer | undefined;
   /** How the program ended when nobody had killed it, with the last that it printed. */
   readonly endedAlone: string[] = [];
+  /** A module that the program has loaded before its own. */
+  preload: string | undefined;
   readonly #root: string;
   #child: ChildProcess | undefined;
   #isClosed = false;
@@ -40,8 +42,8 @@ export class KillablePlane {
     this.postgres = parts.postgres;
   }
 
-  /** Everything but the program, which is to be started. `config`: more keys of the configuration file. */
-  static async prepare(policy: string, config: object = {}): Promise<KillablePlane> {
+  /** Everything but the program, which is to be started. `config`: more keys of the configuration file, `issuer`: of its issuer. */
+  static async prepare(policy: string, config: object = {}, issuer: object = {}): Promise<KillablePlane> {
     const root = mkdtempSync(join(tmpdir(), "sallyport-killed-"));
     const port = await freePort();
     const url = `http://127.0.0.1:${port}`;
@@ -53,7 +55,12 @@ export class KillablePlane {
     const unlimited = { perSecond: 100_000, burst: 100_000 };
     const text = JSON.stringify({
       ...{ version: 1, listen: { address: "127.0.0.1", port }, url, dataDirectory: plane.directory },
-      issuers: [{ name: "IdP", issuer: idp.issuer, clientId: "sallyport-cli", mfa: { amr: { mfa: "mfa" } } }],
+      issuers: [
+        {
+          ...{ name: "IdP", issuer: idp.issuer, clientId: "sallyport-cli", mfa: { amr: { mfa: "mfa" } } },
+          check: { required: false },
+        },
+      ],
       policyFile,
       rateLimit: { ...unlimited, caller: unlimited, failures: unlimited },
       ...config,
@@ -91,7 +98,8 @@ export class KillablePlane {
 
   /** Starts the program, which may be killed before it listens. */
   spawn(): ChildProcess {
-    const child = spawn(process.execPath, this.command("serve"), {
+    const before = this.preload === undefined ? [] : ["--import", this.preload];
+    const child = spawn(process.execPath, [...before, ...this.command("serve")], {
       ...this.options,
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -124,6 +132,11 @@ export class KillablePlane {
     const exited = once(child, "exit");
     child.kill(signal);
     await exited;
+  }
+
+  /** Of the program; undefined where it does not run. */
+  get pid(): number | undefined {
+    return this.#child?.pid;
   }
 
   /** What the program printed last, for messages of tests. */

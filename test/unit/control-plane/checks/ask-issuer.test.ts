@@ -51,7 +51,13 @@ describe("asking an IdP about a refresh token", () => {
       introspection: { clientId: "the plane", clientSecretFile: "/secret" },
     });
     return {
-      issuer: { issuer: url, clientId: "cli", clientSecret: null, preset, check },
+      issuer: {
+        issuer: url,
+        clientId: "cli",
+        clientSecret: null,
+        preset,
+        check: { ...check, required: true },
+      },
       ...{ introspectionSecret: "s:cret", subject: "dana", refreshToken: TOKEN },
     };
   }

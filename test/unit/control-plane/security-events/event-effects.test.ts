@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { addApiToken } from "@sallyport/control-plane/database/api-tokens.ts";
 import { listAuditEvents } from "@sallyport/control-plane/database/audit-events.ts";
 import { addRevocation, listRevocations } from "@sallyport/control-plane/database/revocations.ts";
 import { newId } from "@sallyport/control-plane/environment.ts";
@@ -162,6 +163,15 @@ describe("what security events do", () => {
       ...{ id: newId(world.environment, "rev"), level: "identity", target: identityTarget(OWN, "dana") },
       ...{ at: now, by: "sec", reason: "fraud", name: null },
     });
+
+  it("finds staff whose groups alone make them that, and who have no e-mail here", async () => {
+    await addApiToken(world.db, {
+      ...{ hash: "h", issuer: OWN, subject: "gail", name: "Gail", mfa: "none" },
+      ...{ created_at: now, expires_at: now + 9 },
+    });
+    await send(`${RISC}account-disabled`, {}, { sub_id: { ...DANA, sub: "gail" } });
+    assert.deepEqual(await list(), [null]);
+  });
 
   it("an IdP does not take back what an administrator has revoked", async () => {
     await revokeAsAdministrator();
