@@ -20,6 +20,11 @@ export async function benchFiles(pair: Pair, runs = 3): Promise<Figure[]> {
     await pair.quiet();
     return sftp(side, batch, pair.env);
   };
+  const copy = (argv: (side: Side) => string[]) => async (side: Side) => {
+    await pair.world.host.run(["rm", "-f", `/home/${side.account}/1-gb-too`]);
+    await pair.quiet();
+    return timed(side, argv(side), pair.env);
+  };
   const put = measure(`put ${local} 1-gb\n`);
   const get = measure("get 1-gb /dev/null\n");
   try {
@@ -33,26 +38,48 @@ export async function benchFiles(pair: Pair, runs = 3): Promise<Figure[]> {
     const putting = await alternate(files, runs, put);
     await alternate(files, 1, get);
     const getting = await alternate(files, runs, get);
+    const scp = await alternate(
+      files,
+      runs,
+      copy((side) => side.legacyScp(local, "1-gb")),
+    );
+    const rsync = await alternate(
+      files,
+      runs,
+      copy((side) => side.rsync(local, "1-gb-too")),
+    );
     const bench = "files";
     return [
       ratio({ bench, name: "1 GB put by sftp", samples: putting, target: TARGET }),
       ratio({ bench, name: "1 GB got by sftp", samples: getting, target: TARGET }),
+      ratio({ bench, name: "1 GB put by scp -O", samples: scp, target: TARGET }),
+      ratio({ bench, name: "1 GB put by rsync, new each time", samples: rsync, target: TARGET }),
     ];
   } finally {
     rmSync(local, { force: true });
     for (const account of [files.plain.account, files.sallyport.account])
-      await pair.world.host.run(["rm", "-f", `/home/${account}/1-gb`]);
+      await pair.world.host.run(["rm", "-f", `/home/${account}/1-gb`, `/home/${account}/1-gb-too`]);
   }
 }
 
 /** Milliseconds that a batch of sftp takes. */
-async function sftp(side: Side, batch: string, env: NodeJS.ProcessEnv): Promise<number> {
-  const [program = "", ...args] = side.sftp();
+function sftp(side: Side, batch: string, env: NodeJS.ProcessEnv): Promise<number> {
+  return timed(side, side.sftp(), env, batch);
+}
+
+/** Milliseconds that a command takes, with this for its input. */
+async function timed(
+  side: Side,
+  argv: readonly string[],
+  env: NodeJS.ProcessEnv,
+  input = "",
+): Promise<number> {
+  const [program = "", ...args] = argv;
   const begun = performance.now();
   const child = spawn(program, args, { env, stdio: ["pipe", "ignore", "inherit"] });
-  child.stdin.end(batch);
+  child.stdin.end(input);
   const [status, signal] = (await once(child, "close")) as [number | null, string | null];
-  if (status !== 0) throw new Error(`${side.name}: sftp ended with ${status ?? signal}`);
+  if (status !== 0) throw new Error(`${side.name}: ${program} ended with ${status ?? signal}`);
   return performance.now() - begun;
 }
 

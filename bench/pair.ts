@@ -18,6 +18,9 @@ export interface Side {
   ssh(options: readonly string[], command: string): string[];
   /** The argv of an sftp to it that reads its commands from standard input. */
   sftp(): string[];
+  /** The argv of a legacy scp that puts a file there, and of an rsync that does. */
+  legacyScp(local: string, remote: string): string[];
+  rsync(local: string, remote: string): string[];
   account: string;
 }
 
@@ -43,7 +46,10 @@ export async function openPair(): Promise<Pair> {
       { name: "bench", members: ["alice"], accounts: [ACCOUNT] },
       {
         ...{ name: "files", members: ["alice"], accounts: [FILES_ACCOUNT], mode: "files" },
-        files: { protocols: ["sftp"], directories: [{ path: "~", access: "read-write" }] },
+        files: {
+          protocols: ["sftp", "legacy-scp", "rsync"],
+          directories: [{ path: "~", access: "read-write" }],
+        },
       },
     ],
     accounts: [{ name: ACCOUNT }, { name: FILES_ACCOUNT }, { name: PLAIN_ACCOUNT, shell: "/bin/bash" }],
@@ -125,6 +131,14 @@ function side(
     name,
     account,
     sftp: () => ["sftp", "-q", "-F", "none", ...direct, "-b", "-", world.host.address],
+    legacyScp: (local, remote) => [
+      ...["scp", "-O", "-q", "-F", "none", ...direct],
+      ...[local, `${world.host.address}:${remote}`],
+    ],
+    rsync: (local, remote) => [
+      ...["rsync", "--whole-file", "-e", ["ssh", "-F", "none", ...direct].join(" ")],
+      ...[local, `${world.host.address}:${remote}`],
+    ],
     ssh: (options, command) => ["ssh", "-F", "none", ...direct, ...options, world.host.address, command],
   };
 }
