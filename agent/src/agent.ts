@@ -81,7 +81,7 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
   const now = () => clock.now();
   const accounts = new Accounts();
   const logins = new LoginRegistry(paths.logins);
-  const policy = new PolicyStore(paths.bundle, pinned.host.id, pinned.trust.policyKeys);
+  const policy = new PolicyStore(paths.bundle, pinned.host.id, pinned.trust.policyKeys, now);
   await policy
     .load()
     .catch((error: unknown) => log.error("the stored policy is not usable", { error: String(error) }));
@@ -109,6 +109,8 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
     personal.sync();
     const endedSessions = await supervisor.endWhatMust();
     await endLoginsThatMust(logins, policy, now(), (monitor) => guard.endLogin(monitor));
+    // Somebody else may have begun with a session that is revoked: what is acknowledged after this has ended.
+    await guard.endingsOver();
     return endedSessions;
   };
   const local = openLocalPolicies({ config, paths, outbox, log, onChanged: () => void endWhatMust() });
@@ -277,6 +279,7 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
     shell: config.shell,
     durability: config.durability,
     onLetIn: (login) => trail.letIn(login.monitor),
+    onAdmitted: (login) => remains.admitted(login),
     settle: (login, shim, shellIsSafe) => guard.settle(login, shim, shellIsSafe),
     log,
     onRefused: (...refused) => reports.sessionRefused(...refused),

@@ -1,13 +1,17 @@
 import { isSallyportError } from "@sallyport/core/errors.ts";
 import { Command, CommanderError } from "commander";
+import { registerBackup } from "./commands/backup.ts";
 import { registerBootstrapToken } from "./commands/bootstrap-token.ts";
+import { registerCheckConfig } from "./commands/check-config.ts";
 import type { CommandContext } from "./commands/command.ts";
 import { registerEncryptKeys } from "./commands/encrypt-keys.ts";
 import { registerJoinToken } from "./commands/join-token.ts";
 import { registerRenewAuditLog } from "./commands/renew-audit-log.ts";
 import { registerRenewGrantKey } from "./commands/renew-grant-key.ts";
+import { registerRestore } from "./commands/restore.ts";
 import { registerRotateKey } from "./commands/rotate-key.ts";
 import { registerServe } from "./commands/serve.ts";
+import { registerSetup } from "./commands/setup.ts";
 import { PROGRAM_NAME } from "./program-name.ts";
 
 const HELP = `Environment:
@@ -59,9 +63,13 @@ function buildProgram(context: CommandContext): Command {
     .showHelpAfterError("--help shows how to call it.")
     .addHelpText("after", `\n${HELP}`);
   registerServe(program, context);
+  registerSetup(program, context);
+  registerCheckConfig(program, context);
   registerJoinToken(program, context);
   registerBootstrapToken(program, context);
   registerEncryptKeys(program, context);
+  registerBackup(program, context);
+  registerRestore(program, context);
   registerRotateKey(program, context);
   registerRenewAuditLog(program, context);
   registerRenewGrantKey(program, context);

@@ -44,6 +44,8 @@ export class RevocationSync {
     const { policy, endWhatMust, log } = this.#context;
     narrowBy(policy.list, message);
     const ended = endWhatMust();
+    // Nobody may wait for it: for a message that is refused nobody does.
+    ended.catch(() => {});
     log.info("revocations arrived", { after: message.after, entries: message.entries.length });
     return ended;
   }

@@ -1,7 +1,9 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isAlive, type ProcessIdentity } from "../kernel/processes.ts";
 import type { Login, LoginMarks } from "./login.ts";
+
+const UNFINISHED = ".new";
 
 /**
  * The decisions on connections that are still there, by sshd process. sshd asks for every key that a client offers, and
@@ -68,12 +70,19 @@ export class LoginRegistry {
     this.#logins.set(keyOf(login.monitor), login);
   }
 
+  /** Whole or not at all: an agent that is killed meanwhile must not lose sight of a connection that is open. */
   #keep(key: string, login: Login): void {
-    writeFileSync(join(this.#directory, key), JSON.stringify(login), { mode: 0o600 });
+    const path = join(this.#directory, key);
+    writeFileSync(`${path}${UNFINISHED}`, JSON.stringify(login), { mode: 0o600 });
+    renameSync(`${path}${UNFINISHED}`, path);
   }
 
   #load(name: string): void {
     const path = join(this.#directory, name);
+    if (name.endsWith(UNFINISHED)) {
+      rmSync(path, { force: true });
+      return;
+    }
     try {
       const login = JSON.parse(readFileSync(path, "utf8")) as Login; // root's own file, in root's own directory
       // One that is over by now is found by the next sweep.

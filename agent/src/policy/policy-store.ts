@@ -1,27 +1,23 @@
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { SallyportError } from "@sallyport/core/errors.ts";
 import type { Trust } from "@sallyport/core/messages/trust.ts";
 import type { Bundle, Lease } from "@sallyport/core/policy/bundle.ts";
 import type { LocalPolicy } from "@sallyport/core/policy/local-policy.ts";
-import { Revocation, RevocationIndex, type RevocationLookup } from "@sallyport/core/policy/revocation.ts";
-import { verifyBundle, verifyLease } from "@sallyport/core/policy/signed-document.ts";
+import type { Revocation, RevocationLookup } from "@sallyport/core/policy/revocation.ts";
 import { writeFileDurably } from "@sallyport/uplink/spool/durable.ts";
-import { decodeJwt, decodeProtectedHeader } from "jose";
-import { z } from "zod";
+import { decodeProtectedHeader } from "jose";
+import { InsideRevocations } from "./inside-revocations.ts";
 import { readNewest, writeNewest } from "./newest-policy.ts";
+import {
+  type Addressee,
+  namedSequences,
+  namedVersion,
+  ofBundle,
+  type Statement,
+  verifyOwnBundle,
+  verifyOwnLease,
+} from "./policy-documents.ts";
 import { RevocationList, type Standing } from "./revocation-list.ts";
-
-/** What a signed document says of the lease, and of the list that it holds with. */
-interface Statement {
-  kind: "bundle" | "lease";
-  jws: string;
-  bundleVersion: number;
-  sequence: number;
-  /** Undefined: signed by a control plane that does not know of lists apart from the bundle. */
-  chain: string | undefined;
-  issuedAt: number;
-  leaseUntil: number;
-}
 
 /** Why the newest lease does not count yet. */
 export interface LeaseAside {
@@ -37,11 +33,8 @@ export interface LeaseAside {
  */
 export class PolicyStore {
   readonly #path: string;
-  /** Revocations that were pushed one by one and that no bundle holds yet, from a control plane that keeps no list apart. */
-  readonly #pushedPath: string;
   readonly #newestPath: string;
-  readonly #hostId: string;
-  #policyKeys: Trust["policyKeys"];
+  #addressee: Addressee;
   #signedBy: string | undefined;
   #signedAt = 0;
   /** What the host's own administrator takes from it, for sessions that run; the agent sets it. */
@@ -55,34 +48,33 @@ export class PolicyStore {
   /** The list, apart from the bundle. */
   readonly list: RevocationList;
   /** The list of a bundle that has it inside, and what was pushed one by one. */
-  #inside = new RevocationIndex();
-  readonly #pushed = new Map<string, Revocation>();
+  readonly #inside: InsideRevocations;
   /** Everything that is revoked here, wherever it stands. */
   readonly revocations: RevocationLookup & { readonly sequence: number; readonly size: number };
 
-  constructor(path: string, hostId: string, policyKeys: Trust["policyKeys"]) {
+  /** `now`: seconds since the epoch. */
+  constructor(path: string, hostId: string, policyKeys: Trust["policyKeys"], now?: () => number) {
     this.#path = path;
-    this.#pushedPath = `${path}.revocations`;
     this.#newestPath = `${path}.newest`;
-    this.#hostId = hostId;
-    this.#policyKeys = policyKeys;
-    const list = new RevocationList(`${path}.list`);
-    const inside = () => this.#inside;
+    this.#addressee = { hostId, policyKeys };
+    const list = new RevocationList(`${path}.list`, now);
+    const inside = new InsideRevocations(`${path}.revocations`);
     this.list = list;
+    this.#inside = inside;
     this.revocations = {
-      find: (subject) => list.find(subject) ?? inside().find(subject),
+      find: (subject) => list.find(subject) ?? inside.find(subject),
       get sequence() {
-        return Math.max(list.sequence, inside().sequence);
+        return Math.max(list.sequence, inside.sequence);
       },
       get size() {
-        return list.size + inside().size;
+        return list.size + inside.size;
       },
     };
   }
 
   /** From now on policy is what these keys sign; what is in force stays so. */
   trust(policyKeys: Trust["policyKeys"]): void {
-    this.#policyKeys = policyKeys;
+    this.#addressee = { ...this.#addressee, policyKeys };
   }
 
   /** `kid` of the key that signed the bundle on the disk. */
@@ -117,10 +109,10 @@ export class PolicyStore {
    */
   async load(): Promise<void> {
     const [jws = "", lease] = existsSync(this.#path) ? readFileSync(this.#path, "utf8").split("\n") : [];
-    this.list.load([jws, lease ?? ""].flatMap(namedSequence));
-    for (const entry of readPushed(this.#pushedPath)) this.#remember(entry);
+    this.list.load([jws, lease ?? ""].flatMap(namedSequences));
+    this.#inside.load();
     if (!existsSync(this.#path)) return;
-    const bundle = await this.#verify(jws);
+    const bundle = await verifyOwnBundle(jws, this.#addressee);
     const inside = bundle.revocationChain === undefined ? bundle.revocationSequence : 0;
     this.#mustBeNewest(bundle, Math.max(inside, this.revocations.sequence));
     this.#apply(bundle);
@@ -131,15 +123,15 @@ export class PolicyStore {
 
   /** Takes a new bundle. Codes `bundle-bad-signature`, `bundle-wrong-host`, `bundle-older`: then nothing changes. */
   async accept(jws: string): Promise<Bundle> {
-    const bundle = await this.#verify(jws);
+    const bundle = await verifyOwnBundle(jws, this.#addressee);
     this.#mustBeNewest(bundle, Number.POSITIVE_INFINITY);
     // In force before it is stored: a disk that somebody has filled must not keep an older policy alive.
-    const before = [...this.#inside.entries()];
+    const before = this.#inside.entries();
     this.#apply(bundle);
     if (bundle.revocationChain !== undefined) this.#keepApart(before);
     this.#judge(ofBundle(bundle, jws));
     writeFileDurably(this.#path, `${jws}\n`);
-    if (bundle.revocationChain !== undefined) rmSync(this.#pushedPath, { force: true });
+    if (bundle.revocationChain !== undefined) this.#inside.removeFile();
     this.#signedBy = decodeProtectedHeader(jws).kid;
     this.#noteNewest(bundle);
     return bundle;
@@ -149,7 +141,8 @@ export class PolicyStore {
   async renew(jws: string): Promise<Lease> {
     const statement = await this.#verifyLease(jws);
     this.#judge(statement);
-    if (!this.#aside.includes(statement)) this.#store(statement);
+    // One of before is no reason to forget a newer one.
+    if (!this.#aside.includes(statement) && statement.issuedAt >= this.#signedAt) this.#store(statement);
     return statement.lease;
   }
 
@@ -168,9 +161,8 @@ export class PolicyStore {
 
   /** Takes a revocation that was pushed; it only ever narrows, so the authenticated link is enough. */
   revoke(entry: Revocation): void {
-    this.#remember(entry);
     // On the disk before it is acknowledged: an agent that is killed now must not forget it.
-    writeFileDurably(this.#pushedPath, JSON.stringify([...this.#pushed.values()]));
+    this.#inside.push(entry);
     if (this.#bundle !== null) this.#noteNewest(this.#bundle);
   }
 
@@ -186,7 +178,7 @@ export class PolicyStore {
     this.#aside = this.#aside.filter((one) => one.issuedAt > issuedAt);
     this.#leaseUntil = Math.max(this.#leaseUntil, leaseUntil);
     if (chain === undefined) return false;
-    this.#vouched = sequence;
+    this.#vouched = newest ? sequence : Math.max(this.#vouched, sequence);
     return this.list.vouch(sequence, issuedAt, newest);
   }
 
@@ -209,7 +201,7 @@ export class PolicyStore {
   }
 
   #mustBeNewest(bundle: Bundle, revocationSequence: number): void {
-    const newest = readNewest(this.#newestPath, this.#hostId);
+    const newest = readNewest(this.#newestPath, this.#addressee.hostId);
     const version = Math.max(newest.version, this.#bundle?.version ?? 0);
     if (bundle.version < version) {
       throw new SallyportError("bundle-older", `Bundle ${bundle.version} is older than ${version}.`);
@@ -224,26 +216,18 @@ export class PolicyStore {
 
   /** After the files it speaks of: a crash in between makes them newer than it says, never older. */
   #noteNewest({ version, revocationSequence, revocationChain }: Bundle): void {
-    const pushed = [...this.#pushed.values()].map((entry) => entry.sequence);
     const known = revocationChain === undefined ? revocationSequence : this.#vouched;
-    const sequence = Math.max(known, ...pushed);
-    writeNewest(this.#newestPath, { v: 1, hostId: this.#hostId, version, revocationSequence: sequence });
-  }
-
-  #remember(entry: Revocation): void {
-    this.#pushed.set(entry.id, entry);
-    this.#inside.narrow(entry);
+    const sequence = Math.max(known, ...this.#inside.pushed);
+    const { hostId } = this.#addressee;
+    writeNewest(this.#newestPath, { v: 1, hostId, version, revocationSequence: sequence });
   }
 
   #apply(bundle: Bundle): void {
     this.#bundle = bundle;
     this.#aside = [];
     if (bundle.revocationChain !== undefined) return;
-    // A bundle may have been made before a push reached us: what it does not know yet stays in force.
-    for (const [id, entry] of this.#pushed)
-      if (entry.sequence <= bundle.revocationSequence) this.#pushed.delete(id);
-    this.#inside = new RevocationIndex(bundle.revocations);
-    for (const entry of this.#pushed.values()) this.#inside.narrow(entry);
+    this.#inside.apply(bundle);
+    this.list.known = bundle.revocationSequence;
   }
 
   /** What the bundle before had inside is kept with the list, until that is signed for: the new bundle says nothing of it. */
@@ -253,75 +237,10 @@ export class PolicyStore {
     } catch {
       return; // no room, and so none for the bundle either: what is in memory stays in force
     }
-    this.#inside = new RevocationIndex();
-    this.#pushed.clear();
+    this.#inside.clear();
   }
 
-  async #verify(jws: string): Promise<Bundle> {
-    const bundle = await verifyBundle(jws, this.#policyKeys);
-    if (bundle.host.id !== this.#hostId) {
-      throw new SallyportError(
-        "bundle-wrong-host",
-        `The bundle is for host ${bundle.host.id}, we are ${this.#hostId}.`,
-      );
-    }
-    return bundle;
-  }
-
-  async #verifyLease(jws: string): Promise<Statement & { lease: Lease }> {
-    const lease = await verifyLease(jws, this.#policyKeys);
-    if (lease.hostId !== this.#hostId) {
-      throw new SallyportError(
-        "bundle-wrong-host",
-        `The lease is for host ${lease.hostId}, we are ${this.#hostId}.`,
-      );
-    }
-    // Neither an older one nor a newer one: that would say "go on" of a policy that this host does not have.
-    if (this.#bundle?.version !== lease.bundleVersion) {
-      throw new SallyportError(
-        "bundle-older",
-        `The lease is for bundle ${lease.bundleVersion}, we have ${this.#bundle?.version ?? "none"}.`,
-      );
-    }
-    const {
-      bundleVersion,
-      revocationSequence: sequence,
-      revocationChain: chain,
-      issuedAt,
-      leaseUntil,
-    } = lease;
-    return { kind: "lease", jws, bundleVersion, sequence, chain, issuedAt, leaseUntil, lease };
-  }
-}
-
-function ofBundle(bundle: Bundle, jws: string): Statement {
-  const { version, revocationSequence: sequence, revocationChain: chain, issuedAt, leaseUntil } = bundle;
-  return { kind: "bundle", jws, bundleVersion: version, sequence, chain, issuedAt, leaseUntil };
-}
-
-/** The number of the list that a document on the disk names; nothing is believed of it but where to look. */
-function namedSequence(jws: string): number[] {
-  const { revocationSequence } = unverified(jws);
-  return typeof revocationSequence === "number" ? [revocationSequence] : [];
-}
-
-function namedVersion(jws: string): unknown {
-  return unverified(jws).version;
-}
-
-function unverified(jws: string): Record<string, unknown> {
-  try {
-    return decodeJwt(jws);
-  } catch {
-    return {};
-  }
-}
-
-function readPushed(path: string): Revocation[] {
-  if (!existsSync(path)) return [];
-  try {
-    return z.array(Revocation).parse(JSON.parse(readFileSync(path, "utf8")));
-  } catch (cause) {
-    throw new SallyportError("message-malformed", "The stored revocations cannot be read.", { cause });
+  #verifyLease(jws: string): ReturnType<typeof verifyOwnLease> {
+    return verifyOwnLease(jws, this.#addressee, () => this.#bundle?.version);
   }
 }

@@ -33,10 +33,17 @@ export class RevocationList implements RevocationLookup {
   /** In force and not stored: the disk is full, or entries before them are missing. */
   readonly #loose = new RevocationIndex();
 
-  constructor(path: string) {
+  /**
+   * The entries up to this number count here already by what somebody has signed, list or no list: they are not put in force one by
+   * one while the list comes, or who was let in again since would be thrown out.
+   */
+  known = 0;
+
+  /** `now`: seconds since the epoch. */
+  constructor(path: string, now: () => number = () => Date.now() / 1000) {
     this.#path = path;
     this.#current = new ChainedList(path);
-    this.#superseded = new SupersededEntries(`${path}.old`);
+    this.#superseded = new SupersededEntries(`${path}.old`, now);
   }
 
   /** Reads what is stored; writes nothing. At the marked numbers the chain is known however long the list is. */
@@ -80,15 +87,19 @@ export class RevocationList implements RevocationLookup {
   find(subject: RevocationSubject): Revocation | undefined {
     return (
       this.#current.find(subject) ??
-      this.#whole?.find(subject, this.sequence) ??
+      this.#whole?.find(subject, this.#settled) ??
       this.#superseded.find(subject) ??
       this.#loose.find(subject)
     );
   }
 
-  /** Puts entries in force, as far as they take something away, before anything is stored or known of what is before them. */
+  /**
+   * Puts new entries in force, as far as they take something away, before anything is stored or known of what is before them. Those
+   * with a number that the host has been beyond change nothing: what they took may have been given back.
+   */
   narrow(entries: readonly Revocation[]): void {
-    for (const entry of entries) if (this.#loose.size < MAX_LOOSE) this.#loose.narrow(entry);
+    for (const entry of entries)
+      if (entry.sequence > this.#settled && this.#loose.size < MAX_LOOSE) this.#loose.narrow(entry);
   }
 
   /** Adds the entries that follow the last one. Throws where they cannot be stored: then `narrow` is all there is of them. */
@@ -166,6 +177,10 @@ export class RevocationList implements RevocationLookup {
     yield* this.#current.entriesOf(level, since);
     yield* this.#superseded.entriesOf(level, since);
     for (const entry of this.#loose.entries()) if (entry.level === level && entry.at > since) yield entry;
+  }
+
+  get #settled(): number {
+    return Math.max(this.sequence, this.known);
   }
 
   *#inForce(): Iterable<Revocation> {

@@ -15,6 +15,8 @@ const CERTIFICATES_LAST = 7 * 86_400;
  * sshd gets no answer and lets nobody in; when it is stopped the file has everything.
  */
 const AGENT_SAYS_WHY = 600;
+/** Entries that are read at once, in about ten milliseconds. */
+const STEP = 1000;
 const FINGERPRINT = /^SHA256:[A-Za-z0-9+/]{43}$/;
 const SERIAL = /^[1-9]\d{0,19}$/;
 const MAX_SERIAL = 2n ** 64n;
@@ -38,6 +40,8 @@ export class RevokedKeys {
   readonly #needs: RevokedKeysNeeds;
   #written: string | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #isWriting = false;
+  #isStopped = false;
   #at = 0;
 
   constructor(needs: RevokedKeysNeeds) {
@@ -45,7 +49,11 @@ export class RevokedKeys {
   }
 
   /** Writes the file if it is not as it should be, with entries of up to that moment. Throws where it cannot be written. */
-  write(upTo = this.#needs.now() - AGENT_SAYS_WHY): void {
+  write(upTo?: number): void {
+    for (const _ of this.#steps(upTo));
+  }
+
+  *#steps(upTo = this.#needs.now() - AGENT_SAYS_WHY): Generator<void> {
     const { file, list, now, userCaKeys } = this.#needs;
     let waiting = 0;
     const isDue = ({ at }: Revocation): boolean => {
@@ -55,13 +63,18 @@ export class RevokedKeys {
     const caKeys = userCaKeys().map((line) => parsePublicKeyLine(line).blob);
     const since = now() - CERTIFICATES_LAST;
     const serials = new Set<bigint>();
-    for (const entry of list.entriesOf("certificate", since))
+    let read = 0;
+    for (const entry of list.entriesOf("certificate", since)) {
       if (isSerial(entry) && isDue(entry)) serials.add(BigInt(entry.target));
+      if (++read % STEP === 0) yield;
+    }
     const fingerprints = new Set<string>();
     // A key may be certified again where somebody who was revoked may sign in again.
-    for (const entry of list.entriesOf("key", 0))
+    for (const entry of list.entriesOf("key", 0)) {
       if (entry.before === null && FINGERPRINT.test(entry.target) && isDue(entry))
         fingerprints.add(entry.target);
+      if (++read % STEP === 0) yield;
+    }
     if (waiting > 0) this.writeSoon(AGENT_SAYS_WHY * 1000);
     const content = { caKeys, serials: [...serials], fingerprints: [...fingerprints] };
     const essence = Buffer.from(writeKrl({ ...content, version: 0, generatedAt: 0 })).toString("base64");
@@ -82,7 +95,7 @@ export class RevokedKeys {
     this.#at = at;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
-      this.#tryToWrite();
+      void this.#writeInSteps();
     }, delay).unref();
   }
 
@@ -93,17 +106,38 @@ export class RevokedKeys {
 
   /** From now on sshd is alone: everything is written. */
   stop(): void {
+    this.#isStopped = true;
     this.#tryToWrite(Number.POSITIVE_INFINITY);
     clearTimeout(this.#timer);
+  }
+
+  /** Logins that ask meanwhile are answered in between. */
+  async #writeInSteps(): Promise<void> {
+    if (this.#isWriting) return this.writeSoon();
+    this.#isWriting = true;
+    try {
+      for (const _ of this.#steps()) {
+        await new Promise(setImmediate);
+        if (this.#isStopped) return;
+      }
+    } catch (error) {
+      this.#failed(error);
+    } finally {
+      this.#isWriting = false;
+    }
   }
 
   #tryToWrite(upTo?: number): void {
     try {
       this.write(upTo);
     } catch (error) {
-      this.#needs.onError(String(error));
-      this.writeSoon(AGAIN_MS);
+      this.#failed(error);
     }
+  }
+
+  #failed(error: unknown): void {
+    this.#needs.onError(String(error));
+    this.writeSoon(AGAIN_MS);
   }
 }
 

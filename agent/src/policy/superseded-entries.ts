@@ -1,6 +1,19 @@
-import type { Revocation, RevocationLevel, RevocationSubject } from "@sallyport/core/policy/revocation.ts";
+import { SallyportError } from "@sallyport/core/errors.ts";
+import {
+  narrows,
+  type Revocation,
+  type RevocationLevel,
+  type RevocationSubject,
+} from "@sallyport/core/policy/revocation.ts";
 import { lineOf, RevocationFile } from "./revocation-file.ts";
 import { RevocationTable } from "./revocation-table.ts";
+
+/** Lines in the file: what is sent list after list must not fill the disk. */
+const MAX_LINES = 1_000_000;
+/** Lines that are written at once. */
+const AT_ONCE = 2000;
+/** An entry that is here was made by now, give or take this, in seconds: one of a far future would else be in force for good. */
+const AHEAD = 3600;
 
 /**
  * What was in force by a list that another one has taken the place of, in a file. Of several entries of a target the one that takes
@@ -8,11 +21,15 @@ import { RevocationTable } from "./revocation-table.ts";
  */
 export class SupersededEntries {
   readonly #file: RevocationFile;
+  readonly #now: () => number;
   #table = new RevocationTable();
   #latest = 0;
+  #lines = 0;
 
-  constructor(path: string) {
+  /** `now`: seconds since the epoch. */
+  constructor(path: string, now: () => number) {
     this.#file = new RevocationFile(path);
+    this.#now = now;
   }
 
   get size(): number {
@@ -29,16 +46,26 @@ export class SupersededEntries {
     for (const { entry, offset } of this.#file.read()) if (offset >= 0) this.#add(entry, offset);
   }
 
-  /** Adds entries; on the disk and in force when it returns. Throws where they cannot be stored. */
+  /**
+   * Adds entries, but those that change nothing; on the disk and in force when it returns. Throws where they cannot be stored: some
+   * of them may be in force then.
+   */
   add(entries: Iterable<Revocation>): void {
-    const added = [...entries];
-    if (added.length === 0) return;
-    const offsets = this.#file.append(added.map(lineOf));
-    for (const [index, entry] of added.entries()) this.#add(entry, offsets[index] ?? 0);
+    let some: Revocation[] = [];
+    for (const entry of entries) {
+      const timely = { ...entry, at: Math.min(entry.at, Math.floor(this.#now()) + AHEAD) };
+      const known = this.#table.get(entry.level, entry.target);
+      if (known === undefined || !narrows(known, entry) || timely.at > this.#latest) some.push(timely);
+      if (some.length < AT_ONCE) continue;
+      this.#append(some);
+      some = [];
+    }
+    if (some.length > 0) this.#append(some);
   }
 
   find(subject: RevocationSubject): Revocation | undefined {
-    const found = this.#table.find(subject);
+    // Whatever number it has: those that somebody made up may be beyond what the table can hold.
+    const found = this.#table.find(subject, -1);
     return found && this.#file.entryOf(found);
   }
 
@@ -58,10 +85,22 @@ export class SupersededEntries {
   drop(): void {
     this.#table = new RevocationTable();
     this.#latest = 0;
+    this.#lines = 0;
     this.#file.remove();
   }
 
+  #append(entries: readonly Revocation[]): void {
+    if (this.#lines + entries.length > MAX_LINES)
+      throw new SallyportError(
+        "message-too-large",
+        "Too many lists of revocations that nobody has signed for.",
+      );
+    const offsets = this.#file.append(entries.map(lineOf));
+    for (const [index, entry] of entries.entries()) this.#add(entry, offsets[index] ?? 0);
+  }
+
   #add(entry: Revocation, offset: number): void {
+    this.#lines++;
     this.#table.narrow(entry, offset);
     this.#latest = Math.max(this.#latest, entry.at);
   }

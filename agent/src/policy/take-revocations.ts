@@ -1,4 +1,5 @@
 import type { ServerMessage } from "@sallyport/core/messages/host-link.ts";
+import type { Revocation } from "@sallyport/core/policy/revocation.ts";
 import type { RevocationList } from "./revocation-list.ts";
 
 /** Entries of the list as they come from the control plane. */
@@ -8,8 +9,14 @@ export type RevocationsMessage = Extract<ServerMessage, { type: "revocations" }>
 const AT_ONCE = 100;
 
 /** Puts what a message takes away in force, at once and without storing it. */
-export function narrowBy(list: RevocationList, { entries }: RevocationsMessage): void {
-  if (entries.length <= AT_ONCE) list.narrow(entries);
+export function narrowBy(list: RevocationList, { after, entries }: RevocationsMessage): void {
+  if (entries.length > AT_ONCE) return;
+  // From its beginning on the list says itself what it has given back.
+  list.narrow(after === 0 ? newestOf(entries) : entries);
+}
+
+function newestOf(entries: readonly Revocation[]): Revocation[] {
+  return [...new Map(entries.map((entry) => [`${entry.level}:${entry.target}`, entry])).values()];
 }
 
 /**

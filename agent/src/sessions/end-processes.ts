@@ -13,16 +13,17 @@ const ROUND_MS = 25;
 
 /**
  * Ends a login with all that hangs on it: the sshd process itself, which closes the connection, and every process that
- * came from it, detached or not. Resolves when nothing of the contractor's runs any more.
+ * came from it, detached or not. Resolves when nothing of the contractor's runs any more; false when something does all the same.
  */
-export async function endLogin(login: MarkedLogin, cgroups: Cgroups): Promise<void> {
+export async function endLogin(login: MarkedLogin, cgroups: Cgroups): Promise<boolean> {
   // What is there now may lose its sshd during the grace: on a host without control groups it is remembered.
   const before = processesOf(login, cgroups);
   await pause(GRACE_MS);
   signalProcess(login.monitor, "SIGTERM");
   for (const process of before) signalProcess(process, "SIGKILL");
-  await endRemains(login, cgroups);
+  const isEnded = await endRemains(login, cgroups);
   setTimeout(() => signalProcess(login.monitor, "SIGKILL"), SSHD_GRACE_MS);
+  return isEnded;
 }
 
 /**

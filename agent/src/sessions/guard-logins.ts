@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { Cgroups } from "../kernel/cgroups.ts";
 import {
   descendantsOf,
@@ -10,7 +11,8 @@ import type { Login } from "../logins/login.ts";
 import { LoginGroups } from "../logins/login-groups.ts";
 import type { LoginRegistry } from "../logins/login-registry.ts";
 import type { LiveSession } from "../recorders/control-messages.ts";
-import { endLogin } from "./end-processes.ts";
+import { endLogin, endRemains } from "./end-processes.ts";
+import { Endings } from "./endings.ts";
 import { type ForwardedConnection, ForwardWatch } from "./forward-watch.ts";
 import { marksOf } from "./login-processes.ts";
 import { Watchdog, type WatchdogContext } from "./watchdog.ts";
@@ -26,6 +28,8 @@ export interface LoginGuardContext
 /** For processes that were killed to be gone. */
 const GONE_MS = 10;
 const GONE_ROUNDS = 100;
+/** What cannot be killed at the moment, in the middle of a system call, is tried again so often. */
+const AGAIN_MS = 1000;
 
 /** Keeps each admitted login together, watches it, and ends it whole. */
 export class LoginGuard {
@@ -34,6 +38,7 @@ export class LoginGuard {
   readonly #groups: LoginGroups;
   readonly #watchdog: Watchdog;
   readonly #forwards: ForwardWatch;
+  readonly #endings = new Endings();
 
   constructor(context: LoginGuardContext) {
     this.#context = context;
@@ -97,9 +102,18 @@ export class LoginGuard {
     void this.#watchdog.sessionOver(live.monitor, live.shim);
   }
 
-  /** Ends a connection with all that runs in it; resolves when nothing does. */
-  async endLogin(monitor: ProcessIdentity): Promise<void> {
-    const marks = this.#context.logins.get(monitor)?.marks ?? marksOf(monitor, this.#groups);
-    await endLogin({ monitor, marks }, this.#cgroups);
+  /** Ends a connection with all that runs in it; resolves when nothing does, however long the kernel takes over it. */
+  endLogin(monitor: ProcessIdentity): Promise<void> {
+    return this.#endings.of(monitor, async () => {
+      const marks = this.#context.logins.get(monitor)?.marks ?? marksOf(monitor, this.#groups);
+      const login = { monitor, marks };
+      if (await endLogin(login, this.#cgroups)) return;
+      while (!(await endRemains(login, this.#cgroups))) await pause(AGAIN_MS);
+    });
+  }
+
+  /** Resolves when every connection that is being ended by now has ended. */
+  endingsOver(): Promise<void> {
+    return this.#endings.over();
   }
 }

@@ -42,6 +42,8 @@ export interface SessionServerContext {
   durability: RecordingOptions["durability"];
   /** sshd has let the client of this login in: its shim runs. */
   onLetIn(login: Login): void;
+  /** A login that was refused when it came is admitted after all; called before its session begins. */
+  onAdmitted(login: Login): void;
   /** Keeps what the shim will start together with its login, before it starts anything. */
   settle(login: Login, shim: ProcessIdentity, shellIsSafe: boolean): Promise<void>;
   log: Logger;
@@ -193,7 +195,16 @@ function decideAgain(context: SessionServerContext, login: Login): Admission {
     const { code, told } = decision.refusal;
     throw new SessionRefused(code, told ?? "Access is refused.", login);
   }
+  if (login.admitted === null) noteAdmitted(context, login, decision);
   return decision;
+}
+
+/** From now on it is ended like every other: a revocation must find the connection also while the session is yet to begin. */
+function noteAdmitted(context: SessionServerContext, login: Login, { member, engagement }: Admission): void {
+  const admitted = { memberId: member.id, engagementId: engagement.id };
+  const now: Login = { ...login, admitted, refused: null };
+  context.logins.set(now);
+  context.onAdmitted(now);
 }
 
 interface Grant {

@@ -90,7 +90,13 @@ export class ActiveChecks {
 
   /** Begins to ask. */
   async start(): Promise<void> {
-    if (!isPostgres(this.#needs.db)) await releaseAllGrants(this.#needs.db);
+    const { db, environment, config } = this.#needs;
+    for (const { issuer } of config.issuers.filter((one) => keepsGrants(one) && !one.check.required))
+      environment.log.warn("who signs in without a refresh token is let in, and nobody is asked about them", {
+        issuer,
+        key: "check.required",
+      });
+    if (!isPostgres(db)) await releaseAllGrants(db);
     this.#lookAgain(0);
   }
 
@@ -141,8 +147,11 @@ export class ActiveChecks {
 
   /** Forgets the refresh token of a sign-in that its owner has ended, and tells the IdP; false where there is none. */
   async forget(keyFingerprint: string): Promise<boolean> {
-    const grant = await findGrant(this.#needs.db, keyFingerprint);
-    if (grant === undefined || !(await deleteGrant(this.#needs.db, keyFingerprint))) return false;
+    const { db, environment } = this.#needs;
+    const grant = await findGrant(db, keyFingerprint);
+    // Of a sign-in with the same key that came meanwhile nobody has ended the renewal.
+    if (grant === undefined || grant.renewable_until > seconds(environment.clock)) return false;
+    if (!(await deleteGrant(db, grant))) return false;
     this.#forgetAtIssuers([grant]);
     return true;
   }

@@ -1,4 +1,4 @@
-import { liveGrants } from "../database/sign-in-grants.ts";
+import { LINGER_MS, liveGrants } from "../database/sign-in-grants.ts";
 import type { Database } from "../database/tables.ts";
 import type { Environment } from "../environment.ts";
 import { seconds } from "../environment.ts";
@@ -29,7 +29,7 @@ export async function endRenewal(
     .where("subject", "=", subject)
     .executeTakeFirst();
   if (result.numUpdatedRows === 0n) return false;
-  const live = await liveGrants(db, environment.clock())
+  const live = await liveGrants(db, environment.clock() - LINGER_MS)
     .select("key_fingerprint")
     .where("key_fingerprint", "=", keyFingerprint)
     .executeTakeFirst();

@@ -4,7 +4,13 @@ import { listEngagements } from "../database/engagements.ts";
 import { type IssuerState, listIssuerStates, noteAnswered, noteTold } from "../database/issuer-states.ts";
 import { inTransaction } from "../database/open-database.ts";
 import { revocationOf, revocationSequence, revocationsAfter } from "../database/revocations.ts";
-import { deleteGrant, listGrants, liveGrants, type SignInGrant } from "../database/sign-in-grants.ts";
+import {
+  deleteGrant,
+  LINGER_MS,
+  listGrants,
+  liveGrants,
+  type SignInGrant,
+} from "../database/sign-in-grants.ts";
 import type { Database } from "../database/tables.ts";
 import type { Environment } from "../environment.ts";
 import type { IssuerConfiguration } from "../issuers/issuer-configuration.ts";
@@ -154,7 +160,10 @@ export class GrantSweep {
     if (over.length === 0) return;
     const live = new Set(
       (
-        await liveGrants(db, now).select("key_fingerprint").where("renewable_until", "<=", second).execute()
+        await liveGrants(db, now - LINGER_MS)
+          .select("key_fingerprint")
+          .where("renewable_until", "<=", second)
+          .execute()
       ).map(({ key_fingerprint }) => key_fingerprint),
     );
     await this.#forget(over.filter(({ key_fingerprint }) => !live.has(key_fingerprint)));
@@ -165,7 +174,7 @@ export class GrantSweep {
     const { db } = this.#needs;
     const gone = await inTransaction(db, async (db) => {
       const gone: SignInGrant[] = [];
-      for (const grant of grants) if (await deleteGrant(db, grant.key_fingerprint)) gone.push(grant);
+      for (const grant of grants) if (await deleteGrant(db, grant)) gone.push(grant);
       return gone;
     });
     this.#effects.forgotten(gone);

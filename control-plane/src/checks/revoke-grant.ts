@@ -30,12 +30,13 @@ export interface GrantVerdict {
 export async function revokeGrantKey(
   db: Database,
   environment: Pick<Environment, "clock" | "random">,
-  { key_fingerprint: target, issuer, subject }: SignInGrant,
+  grant: SignInGrant,
   { issuerName, reason: text, evidence }: GrantVerdict,
 ): Promise<Revocation[]> {
   const by = printable(`${BY}${issuerName}`, 400);
   const reason = printable(text, 400);
-  await deleteGrant(db, target);
+  const { key_fingerprint: target, issuer, subject } = grant;
+  await deleteGrant(db, grant);
   await audit(db, environment, {
     type: "idp-notice",
     actor: by,

@@ -4,6 +4,7 @@ import { loadConfiguration } from "../config/load-configuration.ts";
 import type { Environment } from "../environment.ts";
 import { readPassphrase } from "../keys/passphrase.ts";
 import { PROGRAM_NAME } from "../program-name.ts";
+import { becomeOwner } from "../setup/service-user.ts";
 import { openStore, type Store } from "../store.ts";
 
 interface Output {
@@ -50,7 +51,9 @@ export async function withStore<T>(
 ): Promise<T> {
   const config = loadConfiguration(file);
   const { databaseUrl, variables } = context;
-  const store = await openStore({ config, databaseUrl, passphrase: readPassphrase(variables) });
+  const passphrase = readPassphrase(variables);
+  becomeOwner(config.dataDirectory);
+  const store = await openStore({ config, databaseUrl, passphrase });
   try {
     return await work(config, store);
   } finally {

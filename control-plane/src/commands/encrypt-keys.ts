@@ -4,6 +4,7 @@ import { loadConfiguration } from "../config/load-configuration.ts";
 import { encryptKeys } from "../keys/encrypt-keys.ts";
 import { readPassphrase } from "../keys/passphrase.ts";
 import { PROGRAM_NAME } from "../program-name.ts";
+import { becomeOwner } from "../setup/service-user.ts";
 import { addCommand, type CommandContext } from "./command.ts";
 
 /** `encrypt-keys` */
@@ -21,8 +22,11 @@ export function registerEncryptKeys(program: Command, context: CommandContext): 
 }
 
 function encrypt({ variables, stdout, stderr }: CommandContext, file: string): void {
-  const directory = join(loadConfiguration(file).dataDirectory, "keys");
-  const files = encryptKeys(directory, readPassphrase(variables));
+  const { dataDirectory } = loadConfiguration(file);
+  const directory = join(dataDirectory, "keys");
+  const passphrase = readPassphrase(variables);
+  becomeOwner(dataDirectory);
+  const files = encryptKeys(directory, passphrase);
   for (const each of files) stdout.write(`${each}\n`);
   if (files.length === 0) stderr.write(`Nothing to do: every key file in ${directory} is encrypted.\n`);
 }

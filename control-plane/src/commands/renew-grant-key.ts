@@ -5,6 +5,7 @@ import { loadConfiguration } from "../config/load-configuration.ts";
 import { openDatabase } from "../database/open-database.ts";
 import { renewGrantSealing } from "../keys/grant-sealing.ts";
 import { readPassphrase } from "../keys/passphrase.ts";
+import { becomeOwner } from "../setup/service-user.ts";
 import { addCommand, type CommandContext, examples } from "./command.ts";
 
 /** `renew-grant-key` */
@@ -25,6 +26,7 @@ async function renew(
 ): Promise<void> {
   const { dataDirectory } = loadConfiguration(file);
   const passphrase = readPassphrase(variables);
+  becomeOwner(dataDirectory);
   const db = await openDatabase(databaseUrl ?? join(dataDirectory, "sallyport.db"));
   try {
     const now = environment.clock();

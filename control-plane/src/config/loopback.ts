@@ -14,6 +14,8 @@ export function isLoopback(host: string): boolean {
 
 /** True for an https URL, or an http one that never leaves the machine. */
 export function isSafeUrl(url: string): boolean {
+  // Asked by schemas of what they have refused already, too.
+  if (!URL.canParse(url)) return false;
   const { protocol, hostname } = new URL(url);
   return protocol === "https:" || (protocol === "http:" && isLoopback(hostname));
 }

@@ -29,7 +29,7 @@ export async function findApiToken(
     .executeTakeFirst();
 }
 
-/** Notes that a listed token was used, at most once a minute. */
+/** Notes that a token was used, at most once a minute. */
 export async function noteTokenUse(
   db: Database,
   { hash, last_used_at }: ApiTokenRow,

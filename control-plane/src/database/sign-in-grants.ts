@@ -4,6 +4,12 @@ import type { Database, SignInGrantsTable, Tables } from "./tables.ts";
 /** A kept refresh token as it is stored. */
 export type SignInGrant = Selectable<SignInGrantsTable>;
 
+/**
+ * A grant outlives what hangs on it by so much, in milliseconds: a host tells late of a session that began with the last second of a
+ * certificate, and of that one too somebody is to be asked about.
+ */
+export const LINGER_MS = 1_800_000;
+
 /** No check, and no claim's end, is further ahead, in milliseconds. */
 const FURTHEST_MS = 120_000;
 
@@ -30,7 +36,13 @@ export async function listGrants(db: Database): Promise<SignInGrant[]> {
   return db.selectFrom("sign_in_grants").selectAll().execute();
 }
 
-/** Grants that something hangs on: their newest certificate is not over, or one of their sessions is live. `now` in milliseconds. */
+/** Whoever has used the API so lately, in seconds, is there, also without a certificate. */
+const API_USE = 300;
+
+/**
+ * Grants that something hangs on: their newest certificate is not over, one of their sessions is live, or their owner uses the API with a
+ * sign-in. `now` in milliseconds.
+ */
 export function liveGrants(db: Database, now: number) {
   return db.selectFrom("sign_in_grants").where(({ exists, or, selectFrom }) =>
     or([
@@ -46,6 +58,14 @@ export function liveGrants(db: Database, now: number) {
           .select("sessions.id")
           .whereRef("certificates.key_fingerprint", "=", "sign_in_grants.key_fingerprint")
           .where("sessions.ended_at_ms", "is", null),
+      ),
+      exists(
+        selectFrom("api_tokens")
+          .select("api_tokens.hash")
+          .whereRef("api_tokens.issuer", "=", "sign_in_grants.issuer")
+          .whereRef("api_tokens.subject", "=", "sign_in_grants.subject")
+          .where("api_tokens.kind", "in", ["sign-in", "brokered"])
+          .where("api_tokens.last_used_at", ">", Math.floor(now / 1000) - API_USE),
       ),
     ]),
   );
@@ -96,7 +116,7 @@ export async function settleGrant(
   const grant = await findGrant(db, keyFingerprint);
   if (grant === undefined || grant.claimed_by !== claim) return undefined;
   const changed = change(grant);
-  if (changed === "delete") await deleteGrant(db, keyFingerprint);
+  if (changed === "delete") await deleteGrant(db, grant);
   else
     await db
       .updateTable("sign_in_grants")
@@ -106,11 +126,15 @@ export async function settleGrant(
   return grant;
 }
 
-/** Forgets a grant; false where there was none. */
-export async function deleteGrant(db: Database, keyFingerprint: string): Promise<boolean> {
+/** Forgets the grant of a sign-in; false where there is none, or that of another sign-in with the same key, which came meanwhile. */
+export async function deleteGrant(
+  db: Database,
+  { key_fingerprint, sign_in_json }: Pick<SignInGrant, "key_fingerprint" | "sign_in_json">,
+): Promise<boolean> {
   const result = await db
     .deleteFrom("sign_in_grants")
-    .where("key_fingerprint", "=", keyFingerprint)
+    .where("key_fingerprint", "=", key_fingerprint)
+    .where("sign_in_json", "=", sign_in_json)
     .executeTakeFirst();
   return result.numDeletedRows > 0n;
 }

@@ -176,7 +176,7 @@ export interface ApiTokensTable {
   label: string | null;
   /** Permissions of a scoped token. */
   scopes_json: string | null;
-  /** To the minute; null before the first use, and for those of sign-ins. */
+  /** To the minute; null before the first use. */
   last_used_at: number | null;
 }
 

@@ -54,7 +54,7 @@ export async function callerOf(needs: Needs, hash: string | undefined): Promise<
       "unauthenticated",
       "You are not signed in, or the sign-in has expired. Sign in again.",
     );
-  if (row.id !== null) await noteTokenUse(needs.db, row, now);
+  await noteTokenUse(needs.db, row, now);
   if (row.kind === "bootstrap") return bootstrapCaller(row);
   return row.kind === "scoped" ? scopedCaller(needs, row) : signedInCaller(needs, row);
 }

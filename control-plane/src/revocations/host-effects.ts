@@ -9,22 +9,27 @@ interface Needs {
   hosts: { connected(): Promise<ReadonlySet<string>> };
 }
 
-/** How far each host that was not removed is with the entries of one request, by name. */
+/**
+ * How far each host is with the entries of one request, by name. At the end of the list: one that was removed, or whose name another one has now,, while
+ * it has a lease and not these entries: nobody tells it anything any more, and it may still run.
+ */
 export async function hostEffects(
   { db, environment, hosts }: Needs,
   sequences: readonly number[],
 ): Promise<(HostEffect & { id: string })[]> {
+  const now = seconds(environment.clock);
   const rows = await db
     .selectFrom("hosts")
-    .select(["id", "name", "lease_until", "revocation_sequence"])
-    .where("removed_at", "is", null)
+    .select(["id", "name", "removed_at", "lease_until", "revocation_sequence"])
+    .where(({ or, eb }) => or([eb("removed_at", "is", null), eb("lease_until", ">", now)]))
     .orderBy("name")
     .execute();
+  const newest = Math.max(...sequences);
+  const there = rows.filter((row) => row.removed_at === null);
+  const removed = rows.filter((row) => row.removed_at !== null && row.revocation_sequence < newest);
   const connected = await hosts.connected();
   const answers = Map.groupBy(await acknowledgementsOf(db, sequences), ({ host_id }) => host_id);
-  const newest = Math.max(...sequences);
-  const now = seconds(environment.clock);
-  return rows.map(({ id, name, lease_until, revocation_sequence }) => {
+  return [...there, ...removed].map(({ id, name, lease_until, revocation_sequence }) => {
     const own = answers.get(id) ?? [];
     const ended = own.flatMap((answer) => JSON.parse(answer.ended_sessions_json) as string[]);
     const acknowledged = revocation_sequence >= newest;

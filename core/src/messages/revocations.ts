@@ -51,7 +51,7 @@ export const RevocationView = z.object({
 });
 export type RevocationView = z.infer<typeof RevocationView>;
 
-/** How many hosts are how far, all that were not removed. */
+/** How many hosts are how far: all that were not removed, and those that were and have a lease all the same. */
 export const HostCounts = z.object({
   all: z.int(),
   has: z.int(),

@@ -290,6 +290,20 @@ describe("the active check", () => {
     await comes(async () => (await grantOf(dana)) === undefined);
   });
 
+  it("asks about somebody who goes on using the API when their certificate is over, and ends that", async () => {
+    const dana = await signIn();
+    const account = plane.idp.accounts.get("dana") ?? assert.fail();
+    plane.idp.accounts.delete("dana");
+    plane.clock.offset += 2 * 3_600_000;
+    try {
+      const me = async () => (await call(plane.url, "GET", "/me", { token: dana.response.apiToken })).status;
+      assert.equal(await me(), 200);
+      await comes(async () => (await me()) === 401);
+    } finally {
+      plane.idp.accounts.set("dana", account);
+    }
+  });
+
   it("forgets the token of somebody whose access was revoked, and tells the IdP", async () => {
     const dana = await signIn();
     const admin = await signIn("sam");

@@ -166,7 +166,7 @@ describe("control plane program", () => {
 
   const wrong: [args: string[], expected: RegExp][] = [
     [[], /^Usage: node control-plane\/src\/main\.ts [\s\S]*join-token/],
-    [["serve"], /^Required option '--config <file>' not specified\n/],
+    [["serve", "--config"], /^Option '--config <file>' argument missing\n/],
     [["serve", "--config", "/nowhere/cp.yaml"], /^\/nowhere\/cp\.yaml cannot be read \(ENOENT\)/],
     [["serve", "--config", "CONFIG", "extra"], /^Too many arguments for 'serve'/],
     [["renew-audit-log", "--config", "CONFIG"], /^Required option '--reason <text>' not specified\n/],
@@ -199,13 +199,17 @@ describe("control plane program", () => {
       String(name),
     );
     assert.deepEqual([...commands].sort(), [
+      "backup",
       "bootstrap-token",
+      "check-config",
       "encrypt-keys",
       "join-token",
       "renew-audit-log",
       "renew-grant-key",
+      "restore",
       "rotate-key",
       "serve",
+      "setup",
     ]);
     for (const command of commands) {
       const { status: helped, stdout: help } = await here([command, "--help"]);

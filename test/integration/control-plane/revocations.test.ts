@@ -218,6 +218,20 @@ describe("revocations, by the API", () => {
     });
   }
 
+  it("say of a host whose name another one has now that it may admit until its lease ends", async () => {
+    const replaced = await enrol(plane.url, await plane.joinToken("web-3"));
+    const link = await connect(plane.url, replaced);
+    await link.next("bundle");
+    await link.close();
+    await enrol(plane.url, await plane.joinToken("web-3"));
+    const { id } = (await revoke("member", "eve@vendor.test")).body as RevocationResponse;
+    const standing = async () =>
+      (await show(id)).hosts.flatMap(({ host, standing }) => (host === "web-3" ? [standing] : []));
+    assert.deepEqual((await standing()).toSorted(), ["cut-off", "no-lease"]);
+    plane.clock.offset = (plane.config.lease + 5) * 1000;
+    assert.deepEqual(await standing(), ["no-lease"], "it is gone, and only the new one counts");
+  });
+
   it("of one vendor do not reach one whose name looks alike", async () => {
     const answers: Answer[] = [];
     for (const name of ["vendor-2", "VENDOR", "vend%", "vendor "]) answers.push(await revoke("vendor", name));

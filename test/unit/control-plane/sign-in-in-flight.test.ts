@@ -90,7 +90,7 @@ describe("a sign-in while something is said of its person", () => {
     const iat = world.time.now + ahead;
     const idToken = jwt({
       ...{ iss: ISSUER, sub: "dana", aud: "cli", iat, exp: iat + 3600, auth_time: iat, jti: randomUUID() },
-      ...{ nonce: bindingNonce(binding), email: "dana@vendor.test", email_verified: true },
+      ...{ sid: "s", nonce: bindingNonce(binding), email: "dana@vendor.test", email_verified: true },
     });
     const challenge = await makeChallenge(world);
     const statement = proofOfPossession(binding, idToken, challenge);
@@ -171,6 +171,10 @@ describe("a sign-in while something is said of its person", () => {
       );
     assert.ok((await signIn()).certificate !== null);
     assert.equal((await listRevocations(world.db)).length, 1);
+  });
+
+  it("is stored also where the IdP's times have fractions", async () => {
+    assert.ok((await signIn(-0.5)).certificate !== null);
   });
 
   it("ends with its API token when the IdP tells late of what ended it", async () => {

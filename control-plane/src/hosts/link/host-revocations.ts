@@ -136,6 +136,8 @@ export class HostRevocations {
 
   #inForce(sequence: number, endedSessions: string[]): void {
     const isNews = sequence > this.acknowledged;
+    // It is stored, or about to be: saying it again, as often as a host likes, is no work for the database.
+    if (!isNews && endedSessions.length === 0) return;
     this.#acknowledgements.acknowledged(sequence, endedSessions);
     this.#needs.acknowledgements.add(this.#link.host.id, sequence, endedSessions);
     const after = isNews ? this.#needs.revocationList.secondsSince(sequence) : undefined;

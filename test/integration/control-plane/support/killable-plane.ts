@@ -59,6 +59,7 @@ export class KillablePlane {
         {
           ...{ name: "IdP", issuer: idp.issuer, clientId: "sallyport-cli", mfa: { amr: { mfa: "mfa" } } },
           check: { required: false },
+          ...issuer,
         },
       ],
       policyFile,

@@ -71,6 +71,25 @@ describe("the revocation list between host and control plane", () => {
     assert.equal(policy.revocations.find(subject)?.sequence, 1);
   });
 
+  it("is not acknowledged where something could not be ended, and nothing comes of that otherwise", async () => {
+    const unhandled: unknown[] = [];
+    const note = (reason: unknown) => unhandled.push(reason);
+    process.on("unhandledRejection", note);
+    try {
+      const gap = { ...message(3, 4), sequence: 4 };
+      for (const one of [message(0, 1), gap, { ...message(1, 3), after: 0 }]) {
+        const taken = receive(one);
+        for (const ending of endings) ending.reject(new Error("it does not end"));
+        await taken;
+        for (const ending of endings) ending.reject(new Error("it does not end"));
+      }
+      for (let turn = 0; turn < 3; turn++) await settled();
+    } finally {
+      process.off("unhandledRejection", note);
+    }
+    assert.deepEqual([unhandled, sent.filter(({ type }) => type === "revocation-ack")], [[], []]);
+  });
+
   it("is asked for once where entries are missing, and not acknowledged beyond the gap", async () => {
     await receive(message(0, 1));
     for (const after of [2, 3, 4, 5]) await receive(message(after, after + 1));

@@ -52,6 +52,17 @@ describe("the registry of logins", () => {
     assert.equal(files().length, 1);
   });
 
+  it("has what it had where an agent was killed while it wrote", () => {
+    open().set(login());
+    const [name = ""] = files();
+    writeFileSync(directory.file(`logins/${name}.new`), '{"monitor":');
+    assert.deepEqual(open().get(self), login());
+    assert.deepEqual(files(), [name]);
+    const before = statSync(directory.file(`logins/${name}`)).ino;
+    open().set(login({ refused }));
+    assert.notEqual(statSync(directory.file(`logins/${name}`)).ino, before, "never written over in place");
+  });
+
   it("is root's alone", () => {
     open().set(login());
     assert.equal(statSync(directory.file("logins")).mode & 0o777, 0o700);

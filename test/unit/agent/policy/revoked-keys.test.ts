@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { readFileSync, rmSync, statSync } from "node:fs";
 import { RevocationList } from "@sallyport/agent/policy/revocation-list.ts";
 import { RevokedKeys } from "@sallyport/agent/policy/revoked-keys.ts";
@@ -62,6 +63,36 @@ describe("sshd's list of revoked keys", () => {
     rmSync(directory.file("krl"));
     keys.stop();
     assert.deepEqual([isRevoked("alice-cert.pub"), isRevoked("bob.pub")], [true, true]);
+  });
+
+  it("is written in steps, so that logins are answered in between, and whole when the agent is stopped meanwhile", async () => {
+    const fingerprint = (index: number) =>
+      `SHA256:${createHash("sha256").update(`${index}`).digest("base64").slice(0, 43)}`;
+    const [, key = ""] = keygen("-lf", "bob.pub").stdout.split(" ");
+    keys.start();
+    list.append(
+      Array.from({ length: 5000 }, (_, index) => ({
+        ...makeRevocation("key", index === 4999 ? key : fingerprint(index), index + 1),
+        at: (NOW - 700) as Revocation["at"],
+      })),
+    );
+    const before = statSync(directory.file("krl")).ino;
+    const isWritten = () => statSync(directory.file("krl")).ino !== before;
+    const turns = async () => {
+      keys.writeSoon(0);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      let passed = 0;
+      for (; !isWritten() && passed < 10_000; passed++) await new Promise(setImmediate);
+      return passed;
+    };
+    assert.ok((await turns()) >= 4);
+    assert.ok(isRevoked("bob.pub"));
+    revoke("certificate", "77");
+    keys.writeSoon(0);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    keys.stop();
+    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+    assert.deepEqual([isRevoked("bob.pub"), isRevoked("alice-cert.pub")], [true, true]);
   });
 
   it("has no key that may be signed in with anew, and nothing that is no serial and no fingerprint", () => {

@@ -30,6 +30,7 @@ describe("the socket that a session's shim asks", () => {
   let tickets: Ticket[];
   let refusals: string[];
   let isShim: boolean;
+  let admitted: Login[];
   let recorder: { server: Server; hellos: (string | undefined)[]; control: Socket };
 
   before(() => {
@@ -37,7 +38,7 @@ describe("the socket that a session's shim asks", () => {
     shim = buildShim(suite.file("run"), suite.file("shim"));
   });
   beforeEach(async () => {
-    [tickets, refusals, isShim] = [[], [], true];
+    [tickets, refusals, admitted, isShim] = [[], [], [], true];
     host = makeAdmittingHost(directory.path, SHIM);
     sshd = new SshdInPlace(directory.file("sshd"), shim);
     pool = new RecorderPool({
@@ -63,6 +64,7 @@ describe("the socket that a session's shim asks", () => {
       isShim: () => isShim,
       shell: "/bin/bash",
       onLetIn: () => {},
+      onAdmitted: (login) => admitted.push(login),
       settle: async () => {},
       log: SILENT,
       onRefused: (_, code) => refusals.push(code),
@@ -236,6 +238,21 @@ describe("the socket that a session's shim asks", () => {
     const refused = { code: "lease-expired", told: "…" };
     assert.match(await told(start(asSshd(), { refused })), NO_RECORDER);
     assert.equal(tickets.length, 1);
+  });
+
+  it("knows them as admitted from then on, so that a revocation finds the connection before a recorder does", async () => {
+    const refused = { code: "lease-expired", told: "…" };
+    const monitor = start(asSshd(), { refused });
+    assert.match(await told(monitor), NO_RECORDER);
+    const { memberId, engagementId } = host.logins.get(monitor.identity)?.admitted ?? {};
+    const { member, engagement } = tickets[0]?.live.start ?? {};
+    assert.deepEqual([memberId, engagementId], [member?.id, engagement?.id]);
+    assert.equal(admitted.length, 1);
+    assert.match(
+      await told(start(asSshd(), { admitted: { memberId: "m", engagementId: "e" } })),
+      NO_RECORDER,
+    );
+    assert.equal(admitted.length, 1);
   });
 
   for (const [what, bytes, expected] of [
