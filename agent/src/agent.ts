@@ -296,6 +296,8 @@ export async function startAgent(settings: AgentSettings): Promise<{ stop(): voi
   sync.start();
   remains.start();
   guard.start();
+  // What an agent before us took in and did not come to.
+  void endWhatMust();
   const sweep = setInterval(() => {
     void endLoginsThatMust(logins, policy, now(), (monitor) => guard.endLogin(monitor));
   }, SWEEP_MS);

@@ -8,7 +8,7 @@ import { narrowBy, type RevocationsMessage, takeRevocations } from "../policy/ta
 const ASK_AGAIN_MS = 5_000;
 
 export interface RevocationSyncContext {
-  policy: Pick<PolicyStore, "list" | "settle" | "aside">;
+  policy: Pick<PolicyStore, "bundle" | "list" | "settle" | "aside">;
   send(message: HostMessage): boolean;
   /** Ends sessions and connections that may not go on; resolves with the sessions' ids. */
   endWhatMust(): Promise<SessionId[]>;
@@ -22,6 +22,8 @@ export class RevocationSync {
   readonly #context: RevocationSyncContext;
   /** The newest number that the control plane has spoken of. */
   #newest = 0;
+  /** What ended where nobody could tell yet whether that is all: not before there is a bundle. */
+  #owed: Promise<SessionId[]> | undefined;
   #asked: { after: number; at: number } | undefined;
 
   constructor(context: RevocationSyncContext) {
@@ -71,9 +73,10 @@ export class RevocationSync {
     else if (outcome === "stored") this.#stored(ended);
   }
 
-  /** A document was put aside or a list is complete: asks for what is missing. */
+  /** A document was put aside or a list is complete: asks for what is missing, and says what could not be said without a bundle. */
   askForWhatIsMissing(): void {
     const { policy } = this.#context;
+    if (this.#owed !== undefined && policy.bundle !== null) this.#acknowledge();
     const { aside } = policy;
     if (aside === null || policy.list.wholeSequence !== undefined) return;
     this.#newest = Math.max(this.#newest, aside.sequence);
@@ -90,18 +93,30 @@ export class RevocationSync {
   }
 
   #stored(ended: Promise<SessionId[]>): void {
-    const { policy, send, endWhatMust, onChanged, log } = this.#context;
+    const { policy, onChanged } = this.#context;
     this.#asked = undefined;
     policy.settle();
-    this.askForWhatIsMissing();
     onChanged();
+    this.#acknowledge(ended);
+    this.askForWhatIsMissing();
+  }
+
+  #acknowledge(ended?: Promise<SessionId[]>): void {
+    const { policy, send, endWhatMust, log } = this.#context;
     const { sequence } = policy.list;
     if (sequence === 0) return;
     // Once more: the list may have been longer than what was in force at once, or has given something back.
-    const endings = Promise.all([ended, endWhatMust()]);
+    const endings = Promise.all([this.#owed, ended, endWhatMust()]).then((all) =>
+      all.flatMap((one) => one ?? []),
+    );
+    this.#owed = policy.bundle === null ? endings : undefined;
+    if (this.#owed !== undefined) {
+      endings.catch(() => {});
+      return;
+    }
     void endings.then(
-      ([first, then]) => {
-        const endedSessions = [...new Set([...first, ...then])].slice(0, MAX_ENDED);
+      (ended) => {
+        const endedSessions = [...new Set(ended)].slice(0, MAX_ENDED);
         send({ type: "revocation-ack", sequence, endedSessions });
         log.info("revocations are in force", { sequence, ended: endedSessions.length });
       },

@@ -14,7 +14,6 @@ export async function endLoginsThatMust(
   endLogin: (monitor: ProcessIdentity) => Promise<void>,
 ): Promise<void> {
   const { bundle, revocations } = policy;
-  if (bundle === null) return;
   const endings: Promise<void>[] = [];
   for (const { monitor, account, identity, admitted } of logins.alive()) {
     if (identity === null || admitted === null) continue;

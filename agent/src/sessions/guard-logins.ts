@@ -108,7 +108,7 @@ export class LoginGuard {
       const marks = this.#context.logins.get(monitor)?.marks ?? marksOf(monitor, this.#groups);
       const login = { monitor, marks };
       if (await endLogin(login, this.#cgroups)) return;
-      while (!(await endRemains(login, this.#cgroups))) await pause(AGAIN_MS);
+      while (!(await endRemains(login, this.#cgroups))) await pause(AGAIN_MS, undefined, { ref: false });
     });
   }
 

@@ -71,7 +71,6 @@ export class SessionSupervisor {
   /** Like {@link look}; resolves with the ids of the sessions it ended, when their processes are gone. */
   async endWhatMust(): Promise<SessionId[]> {
     const { policy } = this.#context;
-    if (policy.bundle === null) return [];
     const now = this.#context.now();
     const ended: SessionId[] = [];
     const endings: Promise<void>[] = [];
@@ -79,7 +78,7 @@ export class SessionSupervisor {
       const ending = this.#judge(live, now);
       if (ending === null) {
         this.#warn(live, now);
-        this.#grants.look(live, policy.bundle, policy.local());
+        if (policy.bundle !== null) this.#grants.look(live, policy.bundle, policy.local());
       } else {
         ended.push(live.session);
         endings.push(ending);
@@ -92,7 +91,6 @@ export class SessionSupervisor {
   /** Ends a session that may not go on; null where it may. */
   #judge(live: LiveSession, now: number): Promise<void> | null {
     const { policy } = this.#context;
-    if (policy.bundle === null) return null;
     const verdict = mustEnd(runningSession(live), policy.bundle, policy.revocations, now, policy.local());
     return verdict && this.#end(live, verdict.reason, verdict.detail, verdict.told);
   }

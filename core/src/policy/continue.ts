@@ -37,23 +37,25 @@ const LASTING_CHECKS = [checkWindow, checkHours, checkHost, checkAccount, checkA
 
 /**
  * May this session go on? Everything that can take access away while it runs is asked again: revocations, membership,
- * of the engagement its window, hours, hosts, accounts and that its approval was not withdrawn, and of the host's own policies what they forbid. Pure.
+ * of the engagement its window, hours, hosts, accounts and that its approval was not withdrawn, and of the host's own policies what they forbid. Where
+ * the host has no bundle (null) that it can use, revocations alone, of whatever is known without one: all but vendors. Pure.
  */
 export function mustEnd(
   session: RunningSession,
-  bundle: Bundle,
+  bundle: Bundle | null,
   revocations: RevocationLookup,
   now: number,
   local: readonly LocalPolicy[] = [],
 ): MustEnd | null {
-  const engagement = bundle.engagements.find((one) => one.id === session.engagementId);
-  const member = bundle.members.find((one) => one.id === session.memberId);
+  const engagement = bundle?.engagements.find((one) => one.id === session.engagementId);
+  const member = bundle?.members.find((one) => one.id === session.memberId);
   const vendors = [member, engagement].flatMap((one) => (one === undefined ? [] : [one.vendor]));
   const entry = revocations.find({ ...session, vendors });
   if (entry !== undefined) {
     const told = engagement === undefined ? "Your access was revoked." : tell.revoked(entry, engagement);
     return { reason: "revoked", detail: `${entry.level} ${entry.target} revoked by ${entry.by}`, told };
   }
+  if (bundle === null) return null;
   if (engagement === undefined) {
     return {
       reason: "engagement-ended",

@@ -10,11 +10,6 @@ import type { TestHost } from "./host.ts";
 
 type Incoming = Exclude<ServerMessage, { type: "challenge" | "welcome" }>;
 
-/** Somebody's live session, by what the revocation list knows them by. */
-export interface LiveSession {
-  subject: RevocationSubject;
-}
-
 /**
  * A host that has the agent's own link, policy and revocation list on its disk, and sessions that are no more than their names: ended
  * when the list says so.
@@ -26,7 +21,8 @@ export class RevocableHost {
   readonly wrong: string[] = [];
   /** The highest number that it ever acknowledged. */
   acknowledged = 0;
-  sessions: LiveSession[] = [];
+  /** Live sessions, by what the revocation list knows them by. */
+  sessions: RevocationSubject[] = [];
   /** Until then no session ends. */
   held: Promise<void> = Promise.resolve();
   readonly #server: string;
@@ -130,7 +126,7 @@ export class RevocableHost {
     this.acknowledged = Math.max(this.acknowledged, sequence);
   }
 
-  #isRevoked({ subject }: LiveSession): boolean {
-    return this.policy.revocations.find(subject) !== undefined;
+  #isRevoked(session: RevocationSubject): boolean {
+    return this.policy.revocations.find(session) !== undefined;
   }
 }

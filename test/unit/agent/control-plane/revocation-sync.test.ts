@@ -6,7 +6,7 @@ import type { HostMessage } from "@sallyport/core/messages/host-link.ts";
 import type { SessionId } from "@sallyport/core/names.ts";
 import type { Revocation } from "@sallyport/core/policy/revocation.ts";
 import { createLogger } from "winston";
-import { id, makeRevocation } from "../../core/policy/scenario.ts";
+import { id, makeBundle, makeRevocation } from "../../core/policy/scenario.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
 const SESSION = id("ses", "1") as SessionId;
@@ -33,6 +33,7 @@ describe("the revocation list between host and control plane", () => {
     sent = [];
     endings = [];
     policy = new PolicyStore(directory.file("bundle.jws"), id("hst", "1"), []);
+    Object.defineProperty(policy, "bundle", { value: makeBundle(), configurable: true });
     sync = new RevocationSync({
       policy,
       send: (one) => sent.push(one) > 0,
@@ -88,6 +89,24 @@ describe("the revocation list between host and control plane", () => {
       process.off("unhandledRejection", note);
     }
     assert.deepEqual([unhandled, sent.filter(({ type }) => type === "revocation-ack")], [[], []]);
+  });
+
+  it("is not acknowledged while there is no bundle to judge by: a vendor's sessions could not be told", async () => {
+    Object.defineProperty(policy, "bundle", { value: null, configurable: true });
+    const taken = receive(message(0, 1));
+    endings[0]?.resolve([SESSION]);
+    await taken;
+    for (const ending of endings) ending.resolve([]);
+    await settled();
+    assert.deepEqual(sent, []);
+    Object.defineProperty(policy, "bundle", { value: makeBundle() });
+    sync.askForWhatIsMissing();
+    for (const ending of endings) ending.resolve([]);
+    await settled();
+    assert.deepEqual(sent, [{ type: "revocation-ack", sequence: 1, endedSessions: [SESSION] }]);
+    sync.askForWhatIsMissing();
+    await settled();
+    assert.equal(sent.length, 1);
   });
 
   it("is asked for once where entries are missing, and not acknowledged beyond the gap", async () => {

@@ -110,6 +110,12 @@ describe("a running session", () => {
     assert.equal(mustEnd(session, bundle, new RevocationIndex(), NOW), null);
   });
 
+  it("ends when it is revoked though the host has no bundle that it could judge by, and else goes on", () => {
+    const revocations = new RevocationIndex([makeRevocation("member", MEMBER, 1)]);
+    assert.equal(mustEnd(session, null, revocations, NOW)?.reason, "revoked");
+    assert.equal(mustEnd(session, null, new RevocationIndex(), NOW), null);
+  });
+
   it("says revoked rather than ended when both are so", () => {
     const bundle = makeBundle(makeEngagement({ end: NOW }));
     const revocations = new RevocationIndex([makeRevocation("session", session.sessionId)]);
