@@ -41,10 +41,10 @@ export async function holdVersion(db: Database, id: string, version: number): Pr
   return result.numUpdatedRows > 0n;
 }
 
-/** The fields of a stored version. One of before there were modes gave a shell. */
+/** The fields of a stored version. One of before there were modes gave a shell, and one of before the IdP was asked has the default grace. */
 export function fieldsOfVersion({ engagement_json }: Pick<EngagementVersionsTable, "engagement_json">) {
   const fields: Record<string, unknown> = JSON.parse(engagement_json);
-  return { mode: "shell", commands: null, files: null, ...fields };
+  return { mode: "shell", commands: null, files: null, idpGrace: 900, ...fields };
 }
 
 /** Adds a version. */
