@@ -78,6 +78,7 @@ missing_packages() {
   need man-db man
   need git git
   need ansible-core ansible-playbook
+  need gpg gpg gpgconf
   need sudo sudo
   need cron crontab
   need at at

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { bundle, type Program, ROOT } from "./bundle.ts";
 import { completions } from "./completion.ts";
@@ -22,6 +22,8 @@ interface Recipe {
   cache: string;
   manual: string;
   section: number;
+  /** The man page of its configuration file. */
+  configuration?: string;
   /** Puts in what only this package has; returns the paths that may be executed. */
   add(tree: Tree, context: BuildContext): string[];
 }
@@ -48,6 +50,7 @@ const RECIPES: Record<PackageName, Recipe> = {
     cache: "/var/cache/sallyport/agent",
     manual: "agent/man/sallyport-agent.8",
     section: 8,
+    configuration: "agent/man/sallyport-agent.yaml.5",
     add(tree, { architecture, scratch }) {
       addAddons(tree, "/usr/lib/sallyport/agent/node_modules", architecture);
       addShim(tree, "/usr/lib/sallyport/shim", architecture, scratch);
@@ -71,6 +74,7 @@ const RECIPES: Record<PackageName, Recipe> = {
     cache: "/var/cache/sallyport-control-plane",
     manual: "control-plane/man/sallyport-control-plane.8",
     section: 8,
+    configuration: "control-plane/man/sallyport-control-plane.yaml.5",
     add(tree) {
       const modules = "/usr/lib/sallyport-control-plane/node_modules/asciinema-player";
       const player = join(ROOT, "node_modules/asciinema-player");
@@ -138,6 +142,11 @@ function addDocuments(
   const command = recipe.command.split("/").at(-1) ?? "";
   const page = readFileSync(join(ROOT, recipe.manual));
   tree.write(`/usr/share/man/man${recipe.section}/${command}.${recipe.section}.gz`, compressed(page));
+  if (recipe.configuration !== undefined)
+    tree.write(
+      `/usr/share/man/man5/${basename(recipe.configuration)}.gz`,
+      compressed(readFileSync(join(ROOT, recipe.configuration))),
+    );
   const documents = `/usr/share/doc/${name}`;
   const addons = name === "sallyport-agent" ? ["node_modules/koffi", "node_modules/node-pty"] : [];
   tree.write(`${documents}/copyright`, copyright([...new Set([...folders, ...addons])].sort()));

@@ -3,61 +3,150 @@ import { SallyportError } from "@sallyport/core/errors.ts";
 import { type Document, isMap, isScalar, LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
 
-/** `/etc/sallyport/agent.yaml`. Every field says its meaning, unit, default and danger; the reference comes from here. */
+/** `/etc/sallyport/agent.yaml`. The descriptions are its manual: docs/config.md and sallyport-agent.yaml(5) are made from them. */
 export const AgentConfig = z.strictObject({
-  version: z.literal(1),
-  /** The shim that sshd runs: root's, not writable by others, mode 0711. */
-  shim: z.string().default("/usr/lib/sallyport/shim"),
-  /** Keys, policy, JWKS and the spool. Its loss costs the recordings that are not uploaded yet, and the enrolment. */
-  stateDirectory: z.string().default("/var/lib/sallyport"),
-  /** Where the pinned trust is kept; enrolment writes it, and the agent when a pinned key has named its successor. */
-  trustFile: z.string().default("/etc/sallyport/trust.yaml"),
-  /** Policies of this host's own administrator, `*.yaml`: they narrow what the control plane's policy allows. */
-  localPolicyDirectory: z.string().default("/etc/sallyport/policy.d"),
-  /** sshd's drop-in, which must sort before the distribution's own. */
-  sshdDropIn: z.string().default("/etc/ssh/sshd_config.d/10-sallyport.conf"),
-  /** The group of accounts that Sallyport guards. An account outside of it is not touched by anything of ours. */
-  group: z.string().default("sallyport"),
-  /** The system user that sshd runs our AuthorizedPrincipalsCommand as; it may talk to one socket and nothing else. */
-  sshdUser: z.string().default("sallyport-sshd"),
-  /** The shell that a session runs for accounts whose login shell is the shim. */
-  shell: z.string().default("/bin/bash"),
-  /** sshd's program file. A login counts only when this program asked for it. */
-  sshd: z.string().default("/usr/sbin/sshd"),
-  /** Recorders to keep; 0 means one per core. */
-  recorders: z.int().min(0).max(256).default(0),
-  /** Free space that must be left for a login to be admitted, in MiB, so that running sessions can end cleanly. */
-  diskReserve: z.int().min(1).default(64),
-  /** Free inodes that must be left where the spool is for a login to be admitted; a session takes up to six. */
-  inodeReserve: z.int().min(1).default(1000),
-  /**
-   * What the spool may take, in MiB, recordings that were set aside included. When it is reached logins are refused;
-   * running sessions may take `diskReserve` more, then the largest is ended. Nothing is removed before it is uploaded.
-   */
-  spoolLimit: z.int().min(1).default(4096),
-  /**
-   * Days after which a recording that is not uploaded is reported, once a day, and one that was set aside is removed:
-   * look at `rejected/` in time.
-   */
-  spoolAge: z.int().min(1).max(3650).default(30),
-  /** Hours that recordings stay here after the control plane has stored them; they give way when room is short. */
-  localRetention: z.int().min(0).max(8760).default(0),
-  /** `strict`: for every session here, nothing is shown of a block before the block before it is on the disk. */
-  durability: z.enum(["normal", "strict"]).default("normal"),
-  /**
-   * Uids of the members' own accounts on this host, each given once and never again. Above those of ordinary accounts,
-   * systemd's (61184 to 65519) and 65535; below subordinate uids (from 100000) and those of directory services.
-   */
+  version: z.literal(1).describe("Version of this file's format."),
+  shim: z
+    .string()
+    .default("/usr/lib/sallyport/shim")
+    .describe(
+      "The shim that sshd runs: root's, not writable by others, mode 0711. Danger: whoever can write it, or a directory above, is in " +
+        "every session.",
+    ),
+  stateDirectory: z
+    .string()
+    .default("/var/lib/sallyport")
+    .describe(
+      "Keys, policy, JWKS and the spool. Danger: its loss costs the recordings that are not uploaded yet, and the enrolment.",
+    ),
+  trustFile: z
+    .string()
+    .default("/etc/sallyport/trust.yaml")
+    .describe(
+      "Where the pinned trust is kept; enrolment writes it, and the agent when a pinned key has named its successor. Danger: " +
+        "whoever writes it decides who may log in.",
+    ),
+  localPolicyDirectory: z
+    .string()
+    .default("/etc/sallyport/policy.d")
+    .describe(
+      "Policies of this host's own administrator, `*.yaml`: they narrow what the control plane's policy allows. Danger: where others " +
+        "may write to the directory, no contractor is let in.",
+    ),
+  sshdDropIn: z
+    .string()
+    .default("/etc/ssh/sshd_config.d/10-sallyport.conf")
+    .describe(
+      "sshd's drop-in, which must sort before the distribution's own: sshd takes the first value of a keyword.",
+    ),
+  group: z
+    .string()
+    .default("sallyport")
+    .describe(
+      "The group of accounts that Sallyport guards. An account outside of it is not touched by anything of ours. Danger: nor is it " +
+        "guarded.",
+    ),
+  sshdUser: z
+    .string()
+    .default("sallyport-sshd")
+    .describe(
+      "The system user that sshd runs our AuthorizedPrincipalsCommand as; it may talk to one socket and nothing else. Danger: use it " +
+        "for nothing else.",
+    ),
+  shell: z
+    .string()
+    .default("/bin/bash")
+    .describe("The shell that a session runs for accounts whose login shell is the shim."),
+  sshd: z
+    .string()
+    .default("/usr/sbin/sshd")
+    .describe("sshd's program file. A login counts only when this program asked for it."),
+  recorders: z
+    .int()
+    .min(0)
+    .max(256)
+    .default(0)
+    .describe("Recorders to keep; 0 means one per core. With fewer, the death of one ends more sessions."),
+  diskReserve: z
+    .int()
+    .min(1)
+    .default(64)
+    .describe(
+      "Free space that must be left for a login to be admitted, in MiB, so that running sessions can end cleanly. Danger: with too " +
+        "little they stop in the middle.",
+    ),
+  inodeReserve: z
+    .int()
+    .min(1)
+    .default(1000)
+    .describe(
+      "Free inodes that must be left where the spool is for a login to be admitted; a session takes up to six.",
+    ),
+  spoolLimit: z
+    .int()
+    .min(1)
+    .default(4096)
+    .describe(
+      "What the spool may take, in MiB, recordings that were set aside included. When it is reached logins are refused; running " +
+        "sessions may take `diskReserve` more, then the largest is ended. Nothing is removed before it is uploaded.",
+    ),
+  spoolAge: z
+    .int()
+    .min(1)
+    .max(3650)
+    .default(30)
+    .describe(
+      "Days after which a recording that is not uploaded is reported, once a day, and one that was set aside is removed. Danger: " +
+        "what is removed is gone; look at `rejected/` in time.",
+    ),
+  localRetention: z
+    .int()
+    .min(0)
+    .max(8760)
+    .default(0)
+    .describe(
+      "Hours that recordings stay here after the control plane has stored them; they give way when room is short.",
+    ),
+  durability: z
+    .enum(["normal", "strict"])
+    .default("normal")
+    .describe(
+      "`strict`: for every session here, nothing is shown of a block before the block before it is on the disk. Slower; for hosts " +
+        "that must not lose a second of a recording in a power cut.",
+    ),
   personalUids: z
-    .strictObject({ from: z.int().min(1000).max(4_000_000_000), to: z.int().min(1000).max(4_000_000_000) })
+    .strictObject({
+      from: z.int().min(1000).max(4_000_000_000).describe("The first of them."),
+      to: z
+        .int()
+        .min(1000)
+        .max(4_000_000_000)
+        .describe("The last of them. Raise it when all are used up; do not lower it."),
+    })
     .refine(({ from, to }) => from <= to, "the range ends after it begins")
-    .default({ from: 70_000, to: 99_999 }),
-  /** Seconds between refreshes of the identity providers' keys. */
-  jwksRefresh: z.int().min(30).default(600),
-  /** The group that may read metrics from `metrics.sock`, beside root; null: root alone. */
-  metricsGroup: z.string().max(64).nullable().default(null),
-  /** `info` or `debug`. */
-  logLevel: z.enum(["info", "debug"]).default("info"),
+    .default({ from: 70_000, to: 99_999 })
+    .describe(
+      "Uids of the members' own accounts on this host, each given once and never again. Above those of ordinary accounts, systemd's " +
+        "(61184 to 65519) and 65535; below subordinate uids (from 100000) and those of directory services. Danger: a uid that " +
+        "something else uses too owns what that owns.",
+    ),
+  jwksRefresh: z
+    .int()
+    .min(30)
+    .default(600)
+    .describe(
+      "Seconds between refreshes of the identity providers' keys. Long: a key that a provider has withdrawn counts longer.",
+    ),
+  metricsGroup: z
+    .string()
+    .max(64)
+    .nullable()
+    .default(null)
+    .describe("The group that may read metrics from `metrics.sock`, beside root; null: root alone."),
+  logLevel: z
+    .enum(["info", "debug"])
+    .default("info")
+    .describe("How much is logged. Neither level has tokens, certificates or what is typed."),
 });
 export type AgentConfig = Readonly<z.infer<typeof AgentConfig>>;
 

@@ -27,8 +27,8 @@ const Listen = z
       .literal("a-proxy-does-tls")
       .optional()
       .describe(
-        "Allows plain HTTP beyond loopback, for a network on which only the TLS proxy reaches this port. Whoever else reaches it " +
-          "reads and takes tokens.",
+        "Allows plain HTTP beyond loopback, for a network on which only the TLS proxy reaches this port. Danger: whoever else reaches " +
+          "it reads and takes tokens.",
       ),
   })
   .prefault({})
@@ -53,7 +53,9 @@ const Staff = z.strictObject({
 });
 
 const StaffGroup = z.strictObject({
-  issuer: z.url().describe("The IdP whose word counts; one of `issuers`. Never one that a vendor runs."),
+  issuer: z
+    .url()
+    .describe("The IdP whose word counts; one of `issuers`. Danger: never one that a vendor runs."),
   claim: z
     .string()
     .min(1)
@@ -87,8 +89,13 @@ const Tls = z
 const Limit = (perSecond: number, burst: number) =>
   z
     .strictObject({
-      perSecond: z.number().positive().max(100_000).default(perSecond),
-      burst: z.int().min(1).max(100_000).default(burst),
+      perSecond: z
+        .number()
+        .positive()
+        .max(100_000)
+        .default(perSecond)
+        .describe("The lasting rate, in requests per second."),
+      burst: z.int().min(1).max(100_000).default(burst).describe("Requests at once, on top of it."),
     })
     .prefault({});
 
@@ -104,7 +111,7 @@ export const Configuration = z
       .string()
       .startsWith("/", "must be an absolute path")
       .describe(
-        "Keys, database and recordings. Losing it loses all evidence; whoever reads keys/ can sign certificates.",
+        "Keys, database and recordings. Danger: losing it loses all evidence; whoever reads keys/ can sign certificates.",
       ),
     certificateLifetime: z
       .int()
@@ -131,9 +138,16 @@ export const Configuration = z
       .max(86_400)
       .default(600)
       .describe(
-        "Seconds that a host may admit logins without hearing from us. Long: a cut-off host hears of a revocation late.",
+        "Seconds that a host may admit logins without hearing from us. Danger: long, a cut-off host hears of a revocation late.",
       ),
-    issuers: z.array(Issuer).min(1).max(100),
+    issuers: z
+      .array(Issuer)
+      .min(1)
+      .max(100)
+      .describe(
+        "The IdPs whose ID tokens are accepted; the first is the company's own. Hosts pin them at enrolment: after a change, enrol them " +
+          "anew. Danger: whoever runs one can sign in as everybody who is pinned to it.",
+      ),
     staff: z.array(Staff).max(1000).default([]).describe("The security team."),
     staffGroups: z
       .array(StaffGroup)
@@ -146,8 +160,8 @@ export const Configuration = z
       .max(100)
       .default([])
       .describe(
-        "Networks of proxies in front of this server: only from them X-Forwarded-For says where a client is. Anybody in such a " +
-          "network can claim any address.",
+        "Networks of proxies in front of this server: only from them X-Forwarded-For says where a client is. Danger: anybody in " +
+          "such a network can claim any address.",
       ),
     policyFile: z
       .string()
@@ -163,7 +177,7 @@ export const Configuration = z
       .max(365 * 86_400)
       .default(14 * 86_400)
       .describe(
-        "Seconds for which an invitation may be used. Long: a mailbox that is taken over later opens it.",
+        "Seconds for which an invitation may be used. Danger: long, a mailbox that is taken over later opens it.",
       ),
     notices: NoticesConfiguration.prefault({}).describe("How people are told of what comes."),
     retention: Retention,
@@ -175,8 +189,13 @@ export const Configuration = z
       .describe("Where every event of the audit log is sent as well: at least once each, in order."),
     rateLimit: z
       .strictObject({
-        perSecond: z.number().positive().max(100_000).default(20),
-        burst: z.int().min(1).max(100_000).default(200),
+        perSecond: z
+          .number()
+          .positive()
+          .max(100_000)
+          .default(20)
+          .describe("The lasting rate, in requests per second; an IPv6 /64 counts as one address."),
+        burst: z.int().min(1).max(100_000).default(200).describe("Requests at once, on top of it."),
         caller: Limit(50, 1000).describe("Requests per signed-in person or token; an export counts as 10."),
         failures: Limit(1, 100).describe(
           'Answers "not signed in" per client address; then it is "too many".',

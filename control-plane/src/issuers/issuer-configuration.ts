@@ -36,7 +36,7 @@ const WrittenIssuer = z.strictObject({
     .min(1)
     .max(255)
     .describe(
-      "The public client of the command line. Never a web client's: hosts accept tokens with this `aud`.",
+      "The public client of the command line. Danger: never a web client's; hosts accept tokens with this `aud`.",
     ),
   clientSecret: z
     .string()
@@ -45,7 +45,7 @@ const WrittenIssuer = z.strictObject({
     .nullable()
     .default(null)
     .describe(
-      "Only for IdPs that want a `client_secret` of native clients as well (Google). It is sent to everybody: never that of " +
+      "Only for IdPs that want a `client_secret` of native clients as well (Google). Danger: it is sent to everybody; never that of " +
         "a web client.",
     ),
   redirectPorts: z
@@ -55,13 +55,22 @@ const WrittenIssuer = z.strictObject({
     .describe(
       "Ports of http://127.0.0.1:PORT/callback to try in turn, for IdPs that compare the port too; empty: any port.",
     ),
-  scope: z.string().max(500).optional().describe("Scopes that the command line asks for."),
-  acrValues: z.string().max(500).nullable().optional().describe("`acr_values` to ask for, or null for none."),
+  scope: z
+    .string()
+    .max(500)
+    .optional()
+    .describe("Scopes that the command line asks for. Default: by preset."),
+  acrValues: z
+    .string()
+    .max(500)
+    .nullable()
+    .optional()
+    .describe("`acr_values` to ask for, or null for none. Default: by preset."),
   hints: z
     .partialRecord(AuthorizationHint, z.string().max(2000))
     .optional()
     .describe(
-      "More parameters of the authorization request. What an IdP makes of them is checked by nobody.",
+      "More parameters of the authorization request. What an IdP makes of them is checked by nobody. Default: by preset.",
     ),
   maxAge: z
     .int()
@@ -70,13 +79,15 @@ const WrittenIssuer = z.strictObject({
     .nullable()
     .optional()
     .describe(
-      "`max_age` to ask for, in seconds; the command line then insists on an `auth_time`. Null for IdPs that send none.",
+      "`max_age` to ask for, in seconds; the command line then insists on an `auth_time`. Null for IdPs that send none. Default: by preset.",
     ),
   algorithms: z
     .array(IdTokenAlgorithm)
     .min(1)
     .optional()
-    .describe("Signature algorithms accepted on ID tokens. List only what the IdP really uses."),
+    .describe(
+      "Signature algorithms accepted on ID tokens. List only what the IdP really uses. Default: by preset.",
+    ),
   maxTokenAge: TrustedIssuer.shape.maxTokenAge
     .default(86_400)
     .describe("Oldest ID token accepted at a login, in seconds since `iat`."),
@@ -93,25 +104,32 @@ const WrittenIssuer = z.strictObject({
     .max(86_400)
     .default(43_200)
     .describe(
-      "For how many seconds after somebody proved who they are their certificate is renewed. Long: somebody who takes over a " +
+      "For how many seconds after somebody proved who they are their certificate is renewed. Danger: long, somebody who takes over a " +
         "machine stays so long, unless the IdP says no.",
     ),
   mfa: z
     .strictObject({
-      acr: Levels.optional(),
-      amr: Levels.optional(),
-      acrs: Levels.optional(),
-      assume: MfaLevel.default("none"),
+      acr: Levels.optional().describe("Values of `acr`, and what each proves; default: by preset."),
+      amr: Levels.optional().describe(
+        "Values that `amr` may contain, and what each proves; default: by preset.",
+      ),
+      acrs: Levels.optional().describe(
+        "Authentication contexts of Entra ID, and what each proves; default: by preset. The command line asks for them.",
+      ),
+      assume: MfaLevel.default("none").describe(
+        "What every sign-in counts as at least. Danger: another than none only where the IdP lets nobody in without it.",
+      ),
     })
     .prefault({})
     .describe(
-      "What values of `acr`, `amr` and `acrs` prove: none, mfa or phishing-resistant. Unlisted values prove nothing. " +
-        "`assume`: what every sign-in counts as at least. Danger: true only where the IdP lets nobody in without it.",
+      "What values of `acr`, `amr` and `acrs` prove: none, mfa or phishing-resistant. Unlisted values prove nothing.",
     ),
   subjectClaim: z
     .enum(["sub", "oid"])
     .optional()
-    .describe("The claim that names the person. Changing it makes strangers of all who are pinned."),
+    .describe(
+      "The claim that names the person. Danger: changing it makes strangers of all who are pinned. Default: by preset.",
+    ),
   requiredClaims: TrustedIssuer.shape.requiredClaims.describe(
     "Claims that a token must have, with one of these values: `tid`, `hd`. Hosts check it too.",
   ),
@@ -124,7 +142,7 @@ const WrittenIssuer = z.strictObject({
   emailVerifiedClaim: z
     .enum(["email_verified", "xms_edov"])
     .optional()
-    .describe("The claim that must be true for an e-mail to match an invitation."),
+    .describe("The claim that must be true for an e-mail to match an invitation. Default: by preset."),
   trustEmail: z
     .boolean()
     .default(false)

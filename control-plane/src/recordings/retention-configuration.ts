@@ -10,7 +10,7 @@ const Days = z.int().min(1).max(36_500).nullable();
 export const Retention = z
   .strictObject({
     days: Days.default(null).describe(
-      "Days after its end for which a recording is kept; null: for ever. What is deleted then is gone for good.",
+      "Days after its end for which a recording is kept; null: for ever. Danger: what is deleted is gone for good.",
     ),
     vendors: z
       .record(ShortName, Days)

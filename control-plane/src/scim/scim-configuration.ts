@@ -8,7 +8,7 @@ export const ScimConfiguration = z
       .startsWith("/", "must be an absolute path")
       .describe(
         "File with the bearer token that this IdP sends, of 32 characters or more; or two, one a line, while it is changed. Read again " +
-          "when it changes. Whoever has one can disable, and enable again, everybody who comes from this IdP.",
+          "when it changes. Danger: whoever has one can disable, and enable again, everybody who comes from this IdP.",
       ),
     subjectAttribute: z
       .enum(["externalId", "userName"])

@@ -83,7 +83,7 @@ describe("two logins for one decision", () => {
       await until(async () => {
         commands = (await sessionsOf(person(name))).map(({ command }) => command);
         return commands.length >= own.length;
-      }, 10_000);
+      }, 40_000);
       assert.deepEqual(commands.sort(), own);
     }
   });

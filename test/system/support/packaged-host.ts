@@ -14,7 +14,8 @@ export function packagedHost(
   return (options) => startWholeHost(options, fromPackage(suite, more));
 }
 
-function fromPackage(suite: Suite, more: readonly string[]): Installation {
+/** From the package, which lies in the first of the directories that the host sees. */
+export function fromPackage(suite: Suite, more: readonly string[] = []): Installation {
   const directory = packages();
   return {
     suite,

@@ -85,7 +85,8 @@ describe("scripts/install-missing.sh", () => {
         (a, b) => a.took - b.took,
       ) as [ReturnType<typeof run>];
       assert.deepEqual({ what, status, stdout, stderr }, { what, status: 0, stdout: "", stderr: "" });
-      assert.ok(took < 150, `${what} took ${took} ms`);
+      // Generous: what counts is that nobody waits for it, on a machine that has other work as well.
+      assert.ok(took < 1000, `${what} took ${took} ms`);
     }
   });
 

@@ -5,7 +5,10 @@ import { join } from "node:path";
 export const ROOT = join(import.meta.dirname, "../../..");
 
 /** The Markdown files of the repository, relative to its root. */
-export const PAGES: readonly string[] = globSync("{*.md,docs/**/*.md,*/README.md}", { cwd: ROOT })
+export const PAGES: readonly string[] = globSync(
+  "{*.md,docs/**/*.md,*/README.md,packaging/ansible/README.md}",
+  { cwd: ROOT },
+)
   .filter((page) => !page.includes("node_modules"))
   .sort();
 

@@ -3,12 +3,16 @@ import { z } from "zod";
 import { isLoopback } from "../../config/loopback.ts";
 import { WebhookTarget } from "../../outgoing/webhook.ts";
 
+const Name = ShortName.describe(
+  "Its own name; where it stopped is remembered under it, so that a new name begins with the first event.",
+);
+
 const Syslog = z
   .strictObject({
-    name: ShortName.describe("Its own name; where it stopped is remembered under it."),
-    type: z.literal("syslog"),
+    name: Name,
+    type: z.literal("syslog").describe("Syslog over TCP (RFC 5424, RFC 6587)."),
     host: z.string().min(1).max(253).describe("Name or address of the receiver."),
-    port: z.int().min(1).max(65_535).default(6514),
+    port: z.int().min(1).max(65_535).default(6514).describe("Its TCP port."),
     tls: z
       .boolean()
       .default(true)
@@ -28,8 +32,8 @@ const Syslog = z
   });
 
 const JsonLines = z.strictObject({
-  name: ShortName,
-  type: z.literal("json-lines"),
+  name: Name,
+  type: z.literal("json-lines").describe("A file, one event a line."),
   file: z
     .string()
     .startsWith("/", "must be an absolute path")
@@ -37,8 +41,8 @@ const JsonLines = z.strictObject({
 });
 
 const Webhook = z.strictObject({
-  name: ShortName,
-  type: z.literal("webhook"),
+  name: Name,
+  type: z.literal("webhook").describe("HTTP requests."),
   ...WebhookTarget.shape,
 });
 

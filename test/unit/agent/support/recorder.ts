@@ -128,7 +128,7 @@ export class RecorderUnderTest {
       );
       return found !== undefined;
     };
-    if (!(await until(there, 10_000))) throw new Error(`the recorder does not say ${type}`);
+    if (!(await until(there, 40_000))) throw new Error(`the recorder does not say ${type}`);
     return found as Extract<FromRecorder, { type: T }>;
   }
 
