@@ -84,13 +84,18 @@ function buildProgram(around: Surroundings, onStatus: (status: number) => void):
     .command("leave")
     .summary("undo enrolment")
     .description(
-      "Undo enrolment: sshd's settings, certificates, the pinned trust and the host's key go. Shared accounts stay; members' own go.",
+      "Undo enrolment: nobody new is let in, sessions end, recordings are uploaded, the service stops, and sshd's settings, certificates, the pinned trust and the host's key go. Shared accounts stay; members' own go.",
     )
     .option("--force", "leave recordings behind that are not uploaded yet", false)
-    .addHelpText("after", examples("leave", "leave --force"))
-    .action(async ({ force }: { force: boolean }) => {
+    .addOption(
+      new Option("--sessions <what>", "end open sessions, or wait until they have ended (drain)")
+        .choices(["end", "drain"])
+        .default("end"),
+    )
+    .addHelpText("after", examples("leave", "leave --sessions drain", "leave --force"))
+    .action(async ({ force, sessions }: { force: boolean; sessions: "end" | "drain" }) => {
       const { leaveCommand } = await import("./commands/leave.ts");
-      await leaveCommand({ config: config(), force, say, now: around.now });
+      await leaveCommand({ config: config(), force, sessions, say, now: around.now });
     });
 
   program.commandsGroup("The service:");

@@ -27,7 +27,8 @@ export function onlyChild(pid: number): number {
 /** Whether a process listens on a unix socket whose path begins so. Looks only: connecting would disturb the listener. */
 export function listensOn(pid: number, path: string): boolean {
   const inodes = new Set(
-    readFileSync("/proc/net/unix", "utf8")
+    // Its own table: recorders under systemd have a network namespace of their own.
+    (ifAlive(() => readFileSync(`/proc/${pid}/net/unix`, "utf8")) ?? "")
       .split("\n")
       .map((line) => line.trim().split(/\s+/))
       // Columns: address, reference count, protocol, flags (accepting connections), type, state, inode, path.

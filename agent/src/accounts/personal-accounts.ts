@@ -20,7 +20,7 @@ import {
 import { SudoersFiles, writableBy } from "./sudoers-files.ts";
 import { sudoCommandProblem, sudoersText } from "./sudoers-text.ts";
 import { type LedgerEntry, UidLedger } from "./uid-ledger.ts";
-import { denyUserManager } from "./user-manager.ts";
+import { denyUserManager, forgetUserManager } from "./user-manager.ts";
 
 const HOMES = "/home";
 /** Looked at this often without a reason, so that what failed is tried again and a clock that was set is noticed. */
@@ -280,6 +280,7 @@ export class PersonalAccounts {
   #remove(entry: LedgerEntry): Promise<void> {
     return this.#attempt(entry.account, entry.memberId, "account-end-failed", async () => {
       await removeLocalAccount(entry, this.#context.accounts);
+      forgetUserManager(entry.uid);
       this.#ledger?.setState(entry.memberId, "gone");
       this.#context.report(
         "account-removed",

@@ -1,4 +1,4 @@
-import { existsSync, lstatSync, mkdirSync, symlinkSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
 import type { Cgroups } from "../kernel/cgroups.ts";
 import { describeProcess, executableOf, type ProcessStat, processStat } from "../kernel/processes.ts";
 import { endProcesses } from "./account-processes.ts";
@@ -19,6 +19,12 @@ export function denyUserManager(uid: number): void {
   if (lstatSync(unit, { throwIfNoEntry: false }) !== undefined) return;
   mkdirSync(SYSTEMD, { recursive: true });
   symlinkSync("/dev/null", unit);
+}
+
+/** Takes back what {@link denyUserManager} did, when nobody has the uid any more. */
+export function forgetUserManager(uid: number): void {
+  const unit = `${SYSTEMD}/user@${uid}.service`;
+  if (lstatSync(unit, { throwIfNoEntry: false })?.isSymbolicLink()) rmSync(unit, { force: true });
 }
 
 /** Is a login of any kind left in logind's slice of this uid, sshd's or another's? */

@@ -1,16 +1,16 @@
 import { createPrivateKey, generateKeyPairSync } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { SallyportError } from "@sallyport/core/errors.ts";
+import { isSallyportError, SallyportError } from "@sallyport/core/errors.ts";
 import { EnrolResponse } from "@sallyport/core/messages/enrolment.ts";
 import { type JoinToken, parseJoinToken, Trust, trustHash } from "@sallyport/core/messages/trust.ts";
 import { parseCertificateLine } from "@sallyport/core/ssh/certificate.ts";
 import { fingerprint, publicKeyFromKeyObject } from "@sallyport/core/ssh/public-key.ts";
-import { writeFileDurably } from "@sallyport/uplink/spool/durable.ts";
 import { stringify } from "yaml";
 import type { AgentConfig } from "../configuration/agent-config.ts";
 import type { Paths } from "../configuration/paths.ts";
-import { installDropIn, keyFiles, type SshdFiles } from "./sshd-drop-in.ts";
+import { askSshd, installDropIn, keyFiles, type SshdFiles } from "./sshd-drop-in.ts";
+import { UndoList } from "./undo-list.ts";
 
 const TIMEOUT_MS = 15_000;
 const MAX_ANSWER = 1024 * 1024;
@@ -45,42 +45,64 @@ export async function enrol(
   say(`Fetching the trust to pin from ${token.server}.`);
   const trust = await fetchTrust(token);
   const hostKeys = readHostKeys();
+  askSshd(config.sshd);
   refuseOthersCertificates(hostKeys.map(({ path }) => certificatePath(path)));
   const { privateKey, publicKey } = generateKeyPairSync("ed25519");
-  say("Handing in this host's keys.");
-  const answer = await post(`${token.server}/api/v1/hosts`, {
-    v: 1,
-    tokenId: token.id,
-    secret: token.secret,
-    hostKey: publicKey.export({ format: "jwk" }).x,
-    sshHostKeys: hostKeys.map((key) => key.line),
-  });
-  const response = EnrolResponse.parse(answer);
+  const undo = new UndoList();
+  try {
+    undo.makeDirectory(config.stateDirectory, 0o700);
+    undo.makeDirectory(dirname(config.trustFile), 0o755);
+    // Before the token is used up: where there is no room for it, there is none for recordings either.
+    undo.write(paths.hostKey, privateKey.export({ format: "pem", type: "pkcs8" }).toString(), 0o600);
+    say("Handing in this host's keys.");
+    const answer = await post(`${token.server}/api/v1/hosts`, {
+      v: 1,
+      tokenId: token.id,
+      secret: token.secret,
+      hostKey: publicKey.export({ format: "jwk" }).x,
+      sshHostKeys: hostKeys.map((key) => key.line),
+    });
+    const response = EnrolResponse.parse(answer);
+    const files: SshdFiles = {
+      dropIn: config.sshdDropIn,
+      ...keyFiles(config),
+      certificates: hostKeys.flatMap((key, index) => {
+        const line = response.hostCertificates[index];
+        return line === undefined ? [] : [{ path: certificatePath(key.path), line }];
+      }),
+    };
+    say(`Putting sshd's drop-in in place: ${config.sshdDropIn}`);
+    undo.add(installDropIn(files, trust, config));
+    // Last, because it is what says "enrolled".
+    const pinned = { version: 1, host: { id: response.hostId, name: response.hostName }, trust };
+    undo.write(config.trustFile, stringify(pinned), 0o600);
+    return {
+      hostName: response.hostName,
+      keyFingerprint: fingerprint(publicKeyFromKeyObject(publicKey).blob),
+    };
+  } catch (error) {
+    undo.all();
+    throw inASentence(error);
+  }
+}
 
-  mkdirSync(config.stateDirectory, { recursive: true, mode: 0o700 });
-  mkdirSync(dirname(config.trustFile), { recursive: true, mode: 0o755 });
-  const files: SshdFiles = {
-    dropIn: config.sshdDropIn,
-    ...keyFiles(config),
-    certificates: hostKeys.flatMap((key, index) => {
-      const line = response.hostCertificates[index];
-      return line === undefined ? [] : [{ path: certificatePath(key.path), line }];
-    }),
-  };
-  say(`Putting sshd's drop-in in place: ${config.sshdDropIn}`);
-  installDropIn(files, trust, config);
-  writeFileDurably(paths.hostKey, privateKey.export({ format: "pem", type: "pkcs8" }).toString());
-  // Last, because it is what says "enrolled".
-  const pinned = { version: 1, host: { id: response.hostId, name: response.hostName }, trust };
-  writeFileDurably(config.trustFile, stringify(pinned), 0o600);
-  return {
-    hostName: response.hostName,
-    keyFingerprint: fingerprint(publicKeyFromKeyObject(publicKey).blob),
-  };
+/** What the operating system says of a file, as a sentence that says what to do. */
+function inASentence(error: unknown): SallyportError {
+  if (isSallyportError(error)) return error;
+  const { code, message } = error as NodeJS.ErrnoException;
+  const isFull = code === "ENOSPC" || code === "EDQUOT";
+  return new SallyportError(
+    isFull ? "conflict" : "internal",
+    isFull
+      ? "There is no room on the disk, so nothing was changed. Make room, then enrol again."
+      : `Enrolling failed, so nothing was changed: ${message}.`,
+    { cause: error },
+  );
 }
 
 async function fetchTrust(token: JoinToken): Promise<Trust> {
-  const trust = Trust.parse(await getJson(`${token.server}/api/v1/trust`));
+  const { data: trust } = Trust.safeParse(await getJson(`${token.server}/api/v1/trust`));
+  if (trust === undefined) throw noControlPlane(token.server);
   if (trustHash(trust) !== token.trustHash) {
     throw new SallyportError(
       "trust-mismatch",
@@ -164,11 +186,27 @@ async function answerOf(response: Response): Promise<unknown> {
   const text = await response.text();
   if (text.length > MAX_ANSWER)
     throw new SallyportError("message-too-large", "The control plane's answer is too large.");
-  const json: unknown = JSON.parse(text);
+  const json = parseJson(text);
+  if (json === undefined) throw noControlPlane(new URL(response.url).origin);
   if (response.ok) return json;
-  const message = (json as { error?: { message?: unknown } }).error?.message;
+  const message = (json as { error?: { message?: unknown } } | null)?.error?.message;
   throw new SallyportError(
     "forbidden",
     typeof message === "string" ? message : `The control plane answers ${response.status}.`,
   );
+}
+
+function noControlPlane(origin: string): SallyportError {
+  return new SallyportError(
+    "message-malformed",
+    `${origin} does not answer as a control plane does. Check that the join token is of the control plane that you mean, and what stands between.`,
+  );
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

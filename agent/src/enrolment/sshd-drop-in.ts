@@ -6,6 +6,8 @@ import type { Trust } from "@sallyport/core/messages/trust.ts";
 import { writeKrl } from "@sallyport/core/ssh/krl.ts";
 import { writeFileDurably } from "@sallyport/uplink/spool/durable.ts";
 import type { AgentConfig } from "../configuration/agent-config.ts";
+import { reloadSshd } from "../host-certificates/reload-sshd.ts";
+import { UndoList } from "./undo-list.ts";
 
 /** What sshd gets from us. */
 export interface SshdFiles {
@@ -80,25 +82,20 @@ export function dropInText(files: SshdFiles, config: AgentConfig): string {
 
 /**
  * Puts the files in place; when one cannot be written, or sshd refuses its configuration then, everything is as it was
- * before. Code `config-invalid`.
+ * before. Code `config-invalid`. What it returns puts everything back later.
  */
-export function installDropIn(files: SshdFiles, trust: Trust, config: AgentConfig): void {
-  const wanted = [
-    { path: files.userCaKeys, text: `${trust.userCaKeys.join("\n")}\n` },
-    // Before the setting that names it: until the agent runs nothing is revoked here.
-    { path: files.revokedKeys, text: writeKrl(NOTHING_REVOKED) },
-    ...files.certificates.map(({ path, line }) => ({ path, text: `${line}\n` })),
-    { path: files.dropIn, text: dropInText(files, config) },
-  ];
-  const before = wanted.map(({ path }) => ({ path, content: existsSync(path) ? readContent(path) : null }));
+export function installDropIn(files: SshdFiles, trust: Trust, config: AgentConfig): () => void {
+  const undo = new UndoList();
   try {
-    for (const { path, text } of wanted) writeFileDurably(path, text, 0o644);
+    undo.write(files.userCaKeys, `${trust.userCaKeys.join("\n")}\n`, 0o644);
+    // Before the setting that names it: until the agent runs nothing is revoked here.
+    undo.write(files.revokedKeys, writeKrl(NOTHING_REVOKED), 0o644);
+    for (const { path, line } of files.certificates) undo.write(path, `${line}\n`, 0o644);
+    undo.write(files.dropIn, dropInText(files, config), 0o644);
     askSshd(config.sshd);
+    return () => undo.all();
   } catch (error) {
-    for (const { path, content } of before) {
-      if (content === null) rmSync(path, { force: true });
-      else writeFileDurably(path, content.bytes, content.mode);
-    }
+    undo.all();
     throw error;
   }
 }
@@ -107,13 +104,45 @@ const NOTHING_REVOKED = { version: 0, generatedAt: 0, caKeys: [], serials: [], f
 
 /** Asks sshd itself whether it would start with its configuration as it is. Code `config-invalid`. */
 export function askSshd(sshd: string): void {
-  const verdict = spawnSync(sshd, ["-t"], { encoding: "utf8" });
-  if (verdict.status === 0) return;
-  const reason = verdict.error?.message ?? verdict.stderr.trim().split("\n").at(-1) ?? "";
+  const complaint = sshdComplaint(sshd);
+  if (complaint === null) return;
   throw new SallyportError(
     "config-invalid",
-    `sshd refuses its configuration, so nothing was changed: ${reason}`,
+    `sshd refuses its configuration, so nothing was changed: ${complaint}`,
   );
+}
+
+/** What sshd has against its configuration as it is; null: nothing. */
+function sshdComplaint(sshd: string): string | null {
+  const verdict = spawnSync(sshd, ["-t"], { encoding: "utf8" });
+  if (verdict.status === 0) return null;
+  return verdict.error?.message ?? verdict.stderr.trim().split("\n").at(-1) ?? "";
+}
+
+/**
+ * Takes the drop-in away and has sshd read its configuration anew: from now on no contractor gets in, and those who are in
+ * stay. An sshd that refuses its configuration would not come back from that: it is left alone, which is said. What this
+ * returns puts the drop-in back.
+ */
+export function takeDropInAway(config: AgentConfig, say: (sentence: string) => void): () => void {
+  const path = config.sshdDropIn;
+  const before = existsSync(path) ? readContent(path) : null;
+  const reload = (): void => {
+    const complaint = sshdComplaint(config.sshd);
+    if (complaint === null) reloadSshd(config.sshd);
+    else
+      say(
+        `sshd was not reloaded, as it refuses its configuration: ${complaint}. Mend that, then: systemctl reload ssh`,
+      );
+  };
+  rmSync(path, { force: true });
+  if (before !== null) say(`Removed ${path}`);
+  reload();
+  return () => {
+    if (before === null) return;
+    writeFileDurably(path, before.bytes, before.mode);
+    reload();
+  };
 }
 
 function readContent(path: string): { bytes: Buffer; mode: number } {

@@ -20,6 +20,14 @@ export class LoginRegistry {
     for (const name of readdirSync(directory)) this.#load(name);
   }
 
+  /** The admitted connections that are there, as the agent that runs has noted them; nothing is changed. */
+  static admittedIn(directory: string): Login[] {
+    return readNames(directory)
+      .filter((name) => !name.endsWith(UNFINISHED))
+      .flatMap((name) => readLogin(join(directory, name)) ?? [])
+      .filter(({ admitted, monitor }) => Boolean(admitted) && isAlive(monitor));
+  }
+
   set(login: Login): void {
     const key = keyOf(login.monitor);
     const before = this.#logins.get(key);
@@ -90,6 +98,22 @@ export class LoginRegistry {
     } catch {
       rmSync(path, { force: true }); // cut off by a crash: that login has to ask again
     }
+  }
+}
+
+function readNames(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return []; // no agent has run since the host was booted
+  }
+}
+
+function readLogin(path: string): Login | null {
+  try {
+    return JSON.parse(readFileSync(path, "utf8")) as Login; // root's own file, in root's own directory
+  } catch {
+    return null; // gone since the directory was read
   }
 }
 
