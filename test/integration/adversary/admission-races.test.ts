@@ -76,7 +76,10 @@ describe("two logins for one decision", () => {
       ),
     );
     for (const [at, { name, round }] of rounds.entries())
-      assert.equal(outcomes[at]?.stdout.toString(), `${name}-${round}\n`, outcomes[at]?.stderr);
+      assert.deepEqual(
+        { ...outcomes[at], stdout: outcomes[at]?.stdout.toString() },
+        { status: 0, signal: null, stdout: `${name}-${round}\n`, stderr: "" },
+      );
     for (const name of NAMES) {
       const own = Array.from({ length: 8 }, (_, round) => `echo ${name}-${round}`);
       let commands: unknown[] = [];

@@ -87,7 +87,7 @@ describe("what a session leaves behind", () => {
       },
     );
     const name = "roots-own";
-    const command = `sudo setsid -f bash -c 'exec -a ${name} sleep 3000' >/dev/null 2>&1 </dev/null; sudo /usr/sbin/sshd -p 41022 -o PidFile=/run/second.pid; echo started`;
+    const command = `sudo setsid -f bash -c 'exec -a ${name} sleep 3000' >/dev/null 2>&1 </dev/null; sudo /usr/sbin/sshd -p 21022 -o PidFile=/run/second.pid; echo started`;
     const { stdout } = await run(alice.ssh("web-1", command), { env: alice.env });
     assert.match(stdout.toString(), /started/);
     await logged(world, (line) => JSON.stringify(line.processes ?? "").includes(name));
