@@ -1,7 +1,7 @@
 #!/bin/sh
 # What `npm test` runs, in three lanes beside one another. In the foreground what has hosts, which wait most of the time and measure some
-# of it; with what processor time is left over, the parts by themselves with fuzz tests, the command line and the demo; and what
-# has a control plane, with SQLite and then with PostgreSQL. What those two print comes at the end.
+# of it; with what processor time is left over, the parts by themselves with fuzz tests, the command line and the demo, and then some
+# more hosts; and what has a control plane, with SQLite and then with PostgreSQL. What those two print comes at the end.
 # With arguments: only mocha with these, as in `npm test -- -g revocation`.
 set -u
 
@@ -21,6 +21,8 @@ test_parts() {
   nice mocha --config test/parts.mocharc.json || status=$?
   echo "=== fuzz tests, the command line, the demo"
   nice mocha --config test/beside.mocharc.json || status=$?
+  echo "=== hosts that lose something, and whole ones"
+  mocha --config test/loss.mocharc.json || status=$?
   return "$status"
 }
 test_control_plane() {

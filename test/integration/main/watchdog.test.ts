@@ -58,9 +58,10 @@ describe("a shared account with an unsafe shell", () => {
   });
 
   it("loses what its files put into the background before the recorder, while the session goes on", async () => {
-    // In the session bash reads the same file once more, recorded; so only where sshd is the parent.
+    // In the session bash reads the same file once more, recorded; so only where sshd is the parent. It waits until the name is there.
     await bashrc(
-      "case $(ps -o comm= $PPID) in sshd*) (exec -a in-the-background sleep 3000) >/dev/null 2>&1 & ;; esac\n",
+      "case $(ps -o comm= $PPID) in sshd*) (exec -a in-the-background sleep 3000) >/dev/null 2>&1 & " +
+        "until pgrep -f ^in-the-back >/dev/null; do sleep 0.01; done ;; esac\n",
     );
     const { stdout } = await run(carol.ssh("legacy@web-1", "sleep 1; pgrep -f ^in-the-back; echo done"), {
       env: carol.env,
