@@ -46,7 +46,13 @@ export class RecorderUnderTest {
     server.listen(join(directory, "control.sock"));
     await once(server, "listening");
     const recorder = new RecorderUnderTest(directory, spool, server);
-    await recorder.says("hello");
+    try {
+      await recorder.says("hello");
+    } catch (error) {
+      // Nothing of it may stay: the tests would never end.
+      await recorder.close();
+      throw error;
+    }
     return recorder;
   }
 
